@@ -1,0 +1,89 @@
+import type { Readable } from 'node:stream';
+
+import type { Descriptor } from '../spec/descriptor.js';
+import type { Digest } from '../spec/digest.js';
+
+/** What every operation accepts: a signal that abandons it (it then rejects with `E_ABORTED` or the signal's reason). */
+export interface Op {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How to open a blob's bytes. */
+export interface OpenOptions extends Op {
+  /** First byte wanted, counted from 0. @default 0 */
+  readonly offset?: number | undefined;
+}
+
+/**
+ * Opens the bytes of one blob. Bodies travel as factories, never as streams, so that a retry, a redirect or a resume
+ * can open them again. The stream is raw and unverified; whoever consumes it checks size and hash
+ * (see content/verify.ts) and destroys it when it stops early.
+ */
+export type OpenBlob = (options: OpenOptions) => Promise<Readable>;
+
+/** Names a manifest in one repository: by tag, or by digest (a descriptor is one; its size and type are then checked). */
+export type ManifestKey =
+  | { readonly tag: string }
+  | {
+      readonly digest: Digest;
+      readonly size?: number | undefined;
+      readonly mediaType?: string | undefined;
+    };
+
+/** A manifest as it travels: its descriptor and exactly the bytes that were received. Parsed JSON is only ever a view. */
+export interface Manifest {
+  readonly descriptor: Descriptor;
+  readonly bytes: Buffer;
+}
+
+/** Where a store is: stores with the same `host` can mount each other's blobs by repository name. */
+export interface Place {
+  readonly kind: 'registry' | 'layout' | 'memory';
+  /** Registry host as the user spelled it, layout folder, or a unique name. */
+  readonly host: string;
+  /** Repository path inside the registry; empty for stores that hold one repository only. */
+  readonly repository: string;
+}
+
+/** One repository's content, for reading. */
+export interface ContentSource {
+  readonly place: Place;
+  /** True when a manifest GET is metered and a HEAD is not, so that HEAD goes first (Docker Hub). */
+  readonly metered: boolean;
+  /** The store and repository in words, for messages: `registry.example.com/app`, `oci:folder`. */
+  toString(): string;
+  /** HEAD. Undefined only after a clean "not found"; a size of -1 means that the server did not tell. */
+  resolve(key: ManifestKey, op?: Op): Promise<Descriptor | undefined>;
+  /** One GET: the descriptor (digest computed here) and the bytes. Throws E_NOT_FOUND, E_DIGEST_MISMATCH, E_SIZE_MISMATCH, E_LIMIT. */
+  fetch(key: ManifestKey, op?: Op): Promise<Manifest>;
+  /** The raw bytes of a blob. */
+  open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable>;
+  /** Every tag, each once, in the order in which the store gives them. */
+  tags(op?: Op): AsyncIterable<string>;
+}
+
+/** How a blob got to the target: it was there, it was mounted from another repository, or its bytes moved. */
+export type PutOutcome = 'present' | 'mounted' | 'copied';
+
+/** Options of {@link ContentTarget.put}. */
+export interface PutOptions extends Op {
+  /** A repository of the same host that holds the blob. A refused mount falls back to an upload. */
+  readonly mountFrom?: string | undefined;
+  /** Called with the bytes of this blob that have been handed over so far; goes back to a lower number after a restart. */
+  readonly onProgress?: ((bytes: number) => void) | undefined;
+}
+
+/** One repository's content, for reading and writing. */
+export interface ContentTarget extends ContentSource {
+  /** True when the blob is there with the descriptor's size. */
+  has(descriptor: Descriptor, op?: Op): Promise<boolean>;
+  /**
+   * Puts one blob. Bytes are hashed on the way; a blob whose size or hash is wrong never completes
+   * (E_SIZE_MISMATCH, E_DIGEST_MISMATCH). Does not ask first whether the blob is there.
+   */
+  put(descriptor: Descriptor, open: OpenBlob, options?: PutOptions): Promise<PutOutcome>;
+  /** Writes a manifest by digest, exactly these bytes. What it names must be there already. */
+  putManifest(manifest: Manifest, op?: Op): Promise<void>;
+  /** Writes a manifest under a tag, exactly these bytes. */
+  tag(manifest: Manifest, tag: string, op?: Op): Promise<void>;
+}

@@ -1,0 +1,62 @@
+import type { RegferryError } from '../errors.js';
+
+/** Counts of blobs by what became of them; each digest counts once a target. */
+export interface BlobCounts {
+  copied: number;
+  mounted: number;
+  skipped: number;
+  foreign: number;
+}
+
+/** What happened at one target reference. */
+export interface TargetReport {
+  /** `registry/repository:tag`, or `registry/repository` for an untagged push; `oci:folder:tag`. */
+  readonly reference: string;
+  /** Digest that the reference has now, or was to have if `error` is set. */
+  digest?: string;
+  /** True when a tag moved or, untagged, when the root manifest was written. */
+  changed: boolean;
+  /** What the tag was before; null for absent; left out where that is not known. */
+  previous?: string | null;
+  blobs: BlobCounts;
+  manifests: { copied: number; skipped: number };
+  bytes: { copied: number; mounted: number; skipped: number };
+  /** `bytes` after a read-back that was hashed here; `header` when nothing had to be written. */
+  verified?: 'bytes' | 'header';
+  error?: RegferryError;
+}
+
+/** What a copy did. Targets appear in the order in which they were given. */
+export interface CopyReport {
+  ok: boolean;
+  source: { reference: string; digest?: string; mediaType?: string; size?: number };
+  targets: TargetReport[];
+  /** Set when the copy failed as a whole, before or beside its targets. */
+  error?: RegferryError;
+  requests: { source: number; target: number };
+  retries: number;
+  durationMs: number;
+}
+
+/** What a copy would do at one target reference. */
+export interface TargetPlan {
+  readonly reference: string;
+  /** Whether the tag would move, and from where; `previous` as in {@link TargetReport}. */
+  changed: boolean;
+  previous?: string | null;
+  blobs: { copy: number; mount: number; skip: number; foreign: number };
+  manifests: { copy: number; skip: number };
+  bytes: { copy: number; mount: number; skip: number };
+  error?: RegferryError;
+}
+
+/** What a copy would do. Nothing was written. */
+export interface CopyPlan {
+  ok: boolean;
+  source: { reference: string; digest?: string; mediaType?: string; size?: number };
+  targets: TargetPlan[];
+  error?: RegferryError;
+  requests: { source: number; target: number };
+  retries: number;
+  durationMs: number;
+}

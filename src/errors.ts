@@ -1,0 +1,107 @@
+/** Which end of a copy an error, a request or an event belongs to. */
+export type Side = 'source' | 'target';
+
+/**
+ * Every code a {@link RegferryError} can carry. Codes are stable: scripts and programs may match on them.
+ * The command line turns each into an exit code (see docs/errors.md).
+ */
+export type ErrorCode =
+  // the caller's words or files
+  | 'E_USAGE'
+  | 'E_REFERENCE'
+  | 'E_CONFIG'
+  | 'E_LAYOUT'
+  | 'E_LISTEN'
+  // access
+  | 'E_UNAUTHORIZED'
+  | 'E_DENIED'
+  | 'E_CREDENTIAL_HELPER'
+  // absence
+  | 'E_NOT_FOUND'
+  | 'E_NO_SUCH_PLATFORM'
+  // integrity: well-framed bytes that are not what was promised
+  | 'E_DIGEST_MISMATCH'
+  | 'E_SIZE_MISMATCH'
+  | 'E_READ_BACK'
+  // refused, unsupported, over a limit
+  | 'E_REFUSED'
+  | 'E_UNSUPPORTED'
+  | 'E_LIMIT'
+  | 'E_MANIFEST'
+  | 'E_SCHEMA1'
+  | 'E_ALGORITHM'
+  | 'E_NOT_A_REGISTRY'
+  // the network
+  | 'E_NETWORK'
+  | 'E_TLS'
+  | 'E_TIMEOUT'
+  | 'E_CUT'
+  | 'E_RATE_LIMITED'
+  | 'E_UNAVAILABLE'
+  // guards
+  | 'E_GUARD'
+  | 'E_TAG_MOVED'
+  | 'E_IMMUTABLE_TAG'
+  // several
+  | 'E_PARTIAL'
+  // local reads and writes during the work
+  | 'E_IO'
+  | 'E_INTERNAL'
+  | 'E_ABORTED';
+
+/** What an error may carry besides its code and message. Nothing here may hold a secret. */
+export interface ErrorDetails {
+  readonly cause?: unknown;
+  readonly side?: Side | undefined;
+  /** Digest of the manifest or blob at hand. */
+  readonly digest?: string | undefined;
+  /** HTTP status, where a server answered. */
+  readonly status?: number | undefined;
+  /** The error codes of the registry's answer, e.g. `MANIFEST_BLOB_UNKNOWN`. */
+  readonly registryCodes?: readonly string[] | undefined;
+  /** True when the same request may be tried again and could succeed. */
+  readonly retryable?: boolean | undefined;
+  /** How long the server asked us to wait, in milliseconds (Retry-After). */
+  readonly retryAfterMs?: number | undefined;
+}
+
+/**
+ * The one error class of regferry. Everything the library throws on purpose is one of these; anything else is a bug.
+ * The message is one line: what was tried, what came back, what to do.
+ */
+export class RegferryError extends Error {
+  override readonly name: string = 'RegferryError';
+  readonly code: ErrorCode;
+  readonly side: Side | undefined;
+  readonly digest: string | undefined;
+  readonly status: number | undefined;
+  readonly registryCodes: readonly string[];
+  readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.side = details.side;
+    this.digest = details.digest;
+    this.status = details.status;
+    this.registryCodes = details.registryCodes ?? [];
+    this.retryable = details.retryable ?? false;
+    this.retryAfterMs = details.retryAfterMs;
+  }
+}
+
+/** True for errors that regferry made on purpose. */
+export function isRegferryError(error: unknown): error is RegferryError {
+  return error instanceof RegferryError;
+}
+
+/** The error, made a RegferryError if it is not one yet: an abort becomes E_ABORTED, anything else E_INTERNAL. */
+export function toRegferryError(error: unknown): RegferryError {
+  if (isRegferryError(error)) return error;
+  if (error instanceof Error && error.name === 'AbortError') {
+    return new RegferryError('E_ABORTED', 'interrupted', { cause: error });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new RegferryError('E_INTERNAL', `unexpected: ${message}`, { cause: error });
+}

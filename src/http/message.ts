@@ -1,0 +1,80 @@
+import type { Readable } from 'node:stream';
+
+import type { Op } from '../content/store.js';
+
+/** Methods that a registry client uses. */
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** A request body. `open` is called once a try, so it must give the same `length` bytes each time it is called. */
+export interface RequestBody {
+  /** Exact number of bytes. */
+  readonly length: number;
+  readonly type: string;
+  /** Bytes, or a source of bytes that is pulled only as fast as the socket drains. */
+  open(): Uint8Array | AsyncIterable<Uint8Array> | Promise<Uint8Array | AsyncIterable<Uint8Array>>;
+}
+
+/** One request to send. The URL is used as it is spelled: never normalised or re-encoded. */
+export interface HttpRequest extends Op {
+  readonly method: Method;
+  readonly url: string;
+  /** Lower-case names. `authorization` goes to the origin of `url` alone and never follows a redirect to another. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: RequestBody | undefined;
+  /** Try again after a retryable failure. False for requests whose body or meaning does not allow it. @default true */
+  readonly retry?: boolean | undefined;
+  /** Longest wait for the answer's headers once the body is sent. @default the transport's idle time-out */
+  readonly answerTimeoutMs?: number | undefined;
+}
+
+/** Response headers, looked up by lower-case name. */
+export interface HttpHeaders {
+  /** The first value, or undefined. */
+  get(name: string): string | undefined;
+  /** Every value of a header that may be repeated. */
+  all(name: string): readonly string[];
+}
+
+/** An answer, of any status. The body must be consumed by exactly one of `stream`, `bytes` or `discard`. */
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: HttpHeaders;
+  /** The URL that answered, after redirects. */
+  readonly url: string;
+  /** The raw body (never decoded). A close before its framed end is an error E_CUT, a stall E_TIMEOUT. */
+  readonly stream: Readable;
+  /** The whole body. Throws E_LIMIT when it is longer than `limit` bytes, without reading further. */
+  bytes(limit: number): Promise<Buffer>;
+  /** Drops the body; small rests are drained so that the connection can be kept, long ones close it. */
+  discard(): Promise<void>;
+}
+
+/** Sends requests: redirects, retries, time-outs and limits are its business; authentication is not. */
+export interface HttpSender {
+  /**
+   * Rejects with E_NETWORK, E_TLS, E_TIMEOUT, E_CUT, E_REFUSED (a redirect that must not be followed) or E_ABORTED.
+   * Any status resolves; a retryable one (408, 429, 5xx but 501 and 505) only after the last try.
+   */
+  send(request: HttpRequest): Promise<HttpResponse>;
+}
+
+/** What the transport tells as it happens. URLs are redacted. */
+export type HttpEvent =
+  | {
+      readonly type: 'request';
+      readonly method: Method;
+      readonly url: string;
+      /** Absent when no answer came. */
+      readonly status?: number | undefined;
+      readonly durationMs: number;
+    }
+  | {
+      readonly type: 'retry';
+      readonly method: Method;
+      readonly url: string;
+      /** 1 for the first repeat. */
+      readonly attempt: number;
+      readonly delayMs: number;
+      readonly reason: string;
+    }
+  | { readonly type: 'warning'; readonly message: string };
