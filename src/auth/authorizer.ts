@@ -1,4 +1,5 @@
 import type { Op } from '../content/store.js';
+import type { RegferryError } from '../errors.js';
 import type { HttpHeaders } from '../http/message.js';
 
 /** What a request needs to be allowed to do, as in the token specification: `repository:<path>:pull,push`. */
@@ -23,4 +24,6 @@ export interface Authorizer {
    * E_UNAUTHORIZED saying which host, which scope and where the credential came from (never its value).
    */
   challenged(request: AccessRequest, headers: HttpHeaders, sent: string | undefined): Promise<string>;
+  /** The final error after the renewed authorization got a 401 too: E_UNAUTHORIZED with host, scope and credential source. */
+  refused(request: AccessRequest, sent: string): RegferryError;
 }
