@@ -1,0 +1,17 @@
+/**
+ * Most bytes of one manifest, in bytes. Registries must accept 4 MiB and distribution accepts no more.
+ * https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
+ */
+export const MANIFEST_BYTES: number = 4 * 1024 * 1024;
+
+/** Most descriptors that one manifest may list. The largest real ones have a few hundred. */
+export const DESCRIPTORS = 10_000;
+
+/** Deepest nesting of indexes: an index in an index in an index … Real ones are two deep. */
+export const DEPTH = 8;
+
+/** Most manifests and blobs of one tree, counted once each. */
+export const NODES = 100_000;
+
+/** Deepest nesting of arrays and objects in a document that is read as JSON. Real manifests stay below ten. */
+export const JSON_NESTING = 100;
