@@ -73,6 +73,15 @@ export interface PutOptions extends Op {
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
 
+/** Options of {@link ContentTarget.putManifest}. */
+export interface PutManifestOptions extends Op {
+  /**
+   * True for what the user named, false for a child of an index. A layout lists the former in its index.json, since
+   * nothing else would name it there; registries know no difference. @default false
+   */
+  readonly root?: boolean | undefined;
+}
+
 /** One repository's content, for reading and writing. */
 export interface ContentTarget extends ContentSource {
   /** True when the blob is there with the descriptor's size. */
@@ -83,7 +92,7 @@ export interface ContentTarget extends ContentSource {
    */
   put(descriptor: Descriptor, open: OpenBlob, options?: PutOptions): Promise<PutOutcome>;
   /** Writes a manifest by digest, exactly these bytes. What it names must be there already. */
-  putManifest(manifest: Manifest, op?: Op): Promise<void>;
+  putManifest(manifest: Manifest, options?: PutManifestOptions): Promise<void>;
   /** Writes a manifest under a tag, exactly these bytes. */
   tag(manifest: Manifest, tag: string, op?: Op): Promise<void>;
 }

@@ -1,0 +1,123 @@
+import { RegferryError } from '../errors.js';
+import type { Descriptor } from '../spec/descriptor.js';
+import { algorithmOf, createDigester } from '../spec/digest.js';
+
+/** What verification needs of a descriptor. */
+export type Expected = Pick<Descriptor, 'digest' | 'size'>;
+
+/**
+ * Counts and hashes the bytes of one blob as they pass, by the algorithm that its digest names.
+ * A blob of zero bytes is hashed too.
+ */
+export class BlobVerifier {
+  readonly #expected: Expected;
+  #digester: ReturnType<typeof createDigester>;
+  #position = 0;
+
+  constructor(expected: Expected) {
+    this.#expected = expected;
+    this.#digester = createDigester(algorithmOf(expected.digest));
+  }
+
+  /** How many bytes were seen so far. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Takes the next bytes. Throws E_SIZE_MISMATCH as soon as there are more of them than the descriptor says. */
+  update(chunk: Uint8Array): void {
+    this.#position += chunk.byteLength;
+    const { digest, size } = this.#expected;
+    if (this.#position > size) {
+      throw new RegferryError('E_SIZE_MISMATCH', `${digest} is too long: expected ${size} bytes, got more`, {
+        digest,
+      });
+    }
+    this.#digester.update(chunk);
+  }
+
+  /** A second verifier at the same position: kept from before a chunk, it lets the bytes be sent again from there. */
+  fork(): BlobVerifier {
+    const copy = new BlobVerifier(this.#expected);
+    copy.#digester = this.#digester.copy();
+    copy.#position = this.#position;
+    return copy;
+  }
+
+  /** Checks the whole, once, after the last byte. Throws E_SIZE_MISMATCH when bytes are missing, E_DIGEST_MISMATCH when they are others. */
+  finish(): void {
+    const { digest, size } = this.#expected;
+    if (this.#position !== size) {
+      throw new RegferryError(
+        'E_SIZE_MISMATCH',
+        `${digest} is too short: expected ${size} bytes, got ${this.#position}`,
+        { digest },
+      );
+    }
+    const got = this.#digester.digest();
+    if (got !== digest) {
+      throw new RegferryError('E_DIGEST_MISMATCH', `content is corrupt: expected ${digest}, got ${got}`, {
+        digest,
+      });
+    }
+  }
+}
+
+/**
+ * Passes the pieces of a blob on and holds the last one back until size and hash are known to be right. A check after
+ * the last piece was sent would be too late: the receiver has all of Content-Length by then and completes the blob.
+ * Throws what {@link BlobVerifier} throws, before the last piece was yielded. Pieces are not copied.
+ */
+export async function* verifiedBytes(
+  bytes: AsyncIterable<Uint8Array>,
+  verifier: BlobVerifier,
+): AsyncGenerator<Uint8Array, void, void> {
+  let held: Uint8Array | undefined;
+  for await (const piece of bytes) {
+    // An empty last piece must not push out the one that is held back.
+    if (piece.byteLength === 0) continue;
+    verifier.update(piece);
+    if (held !== undefined) yield held;
+    held = piece;
+  }
+  verifier.finish();
+  if (held !== undefined) yield held;
+}
+
+/** All bytes, at most `limit` of them. Throws E_LIMIT without reading further when there are more. */
+export async function readAll(stream: AsyncIterable<Uint8Array>, limit: number): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of stream) {
+    length += piece.byteLength;
+    if (length > limit) throw overLimit(limit);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces, length);
+}
+
+/**
+ * All bytes of the content that a descriptor names, checked by size and hash.
+ * Throws E_LIMIT over `limit` bytes, E_SIZE_MISMATCH and E_DIGEST_MISMATCH. Never allocates by the declared size.
+ */
+export async function readVerified(
+  stream: AsyncIterable<Uint8Array>,
+  expected: Expected,
+  limit: number,
+): Promise<Buffer> {
+  const verifier = new BlobVerifier(expected);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of stream) {
+    verifier.update(piece);
+    if (verifier.position > limit) throw overLimit(limit, expected.digest);
+    pieces.push(piece);
+  }
+  verifier.finish();
+  return Buffer.concat(pieces, verifier.position);
+}
+
+function overLimit(limit: number, digest?: string): RegferryError {
+  return new RegferryError('E_LIMIT', `${digest ?? 'content'} is longer than the limit of ${limit} bytes`, {
+    digest,
+  });
+}
