@@ -1,0 +1,246 @@
+import { addAbortSignal, Readable } from 'node:stream';
+
+import { isRegferryError, RegferryError } from '../errors.js';
+import type { Descriptor } from '../spec/descriptor.js';
+import type { Digest } from '../spec/digest.js';
+import { MANIFEST_BYTES } from '../spec/limits.js';
+import { detectMediaType } from '../spec/manifest.js';
+import { printable } from '../spec/printable.js';
+import { openFolder, type OpenLayoutOptions } from './layout-folder.js';
+import type { LayoutFiles } from './layout-files.js';
+import { isRefName, readIndex, type LayoutIndex } from './layout-index.js';
+import type { LayoutLock } from './layout-lock.js';
+import type {
+  ContentTarget,
+  Manifest,
+  ManifestKey,
+  Op,
+  OpenBlob,
+  OpenOptions,
+  Place,
+  PutManifestOptions,
+  PutOptions,
+  PutOutcome,
+} from './store.js';
+import { BlobVerifier, readVerified, verifiedBytes, type Expected } from './verify.js';
+
+/** Most names that a message lists. */
+const LISTED = 20;
+
+/**
+ * Opens an OCI image layout folder. The folder itself may be a link; nothing inside may be.
+ * Throws E_LAYOUT when the folder is missing or no layout, is a full folder where a layout was to be made, cannot be
+ * used, or is being written by another process; E_LIMIT for an index.json that is too long.
+ */
+export async function openLayout(folder: string, options: OpenLayoutOptions): Promise<LayoutStore> {
+  const { files, lock } = await openFolder(folder, options);
+  return new LayoutStore(folder, files, lock);
+}
+
+/**
+ * An OCI image layout folder: blobs under `blobs/<algorithm>/<hex>`, manifests among them, tags in `index.json`.
+ * Files appear whole or not at all, blobs before what names them. Besides the codes of the interface, everything here
+ * throws E_IO for what the file system refuses and E_LAYOUT for links and a malformed index.json.
+ * https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
+ */
+export class LayoutStore implements ContentTarget {
+  readonly place: Place;
+  readonly metered = false;
+  readonly #folder: string;
+  readonly #files: LayoutFiles;
+  #lock: LayoutLock | undefined;
+
+  /** For {@link openLayout}. `lock` makes it a writer, which gives the lock up in `close`. */
+  constructor(folder: string, files: LayoutFiles, lock: LayoutLock | undefined) {
+    this.place = { kind: 'layout', host: files.root, repository: '' };
+    this.#folder = folder;
+    this.#files = files;
+    this.#lock = lock;
+  }
+
+  toString(): string {
+    return `oci:${this.#folder}`;
+  }
+
+  /** Ends the use of the folder. A writer's lock is free afterwards; call it when all operations have settled. */
+  async close(): Promise<void> {
+    const lock = this.#lock;
+    this.#lock = undefined;
+    await lock?.exclusive(() => Promise.resolve());
+    lock?.release();
+  }
+
+  /**
+   * The image of a layout that has only one, which needs no tag; its tag, if it has one, is among the annotations.
+   * Throws E_NOT_FOUND for an empty layout and E_USAGE, with a list, for one with several images.
+   */
+  async single(op: Op = {}): Promise<Descriptor> {
+    op.signal?.throwIfAborted();
+    const index = await readIndex(this.#files);
+    const roots = index.roots();
+    const [first] = roots;
+    if (first === undefined) throw new RegferryError('E_NOT_FOUND', `${this.toString()} holds no image`);
+    if (roots.length === 1) return first;
+    const tags = index.tags();
+    const untagged = roots.map(({ digest }) => digest).filter((digest) => !index.isTagged(digest));
+    const names = [...tags.map((tag) => `:${tag}`), ...untagged.map((digest) => `@${digest}`)];
+    const rest = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
+    throw new RegferryError(
+      'E_USAGE',
+      `${this.toString()} holds ${roots.length} images, so one must be named: ${names.slice(0, LISTED).join(', ')}${rest}`,
+    );
+  }
+
+  /** An entry of index.json whose blob is missing or of another size counts as absent, so that a copy repairs it. */
+  async resolve(key: ManifestKey, op: Op = {}): Promise<Descriptor | undefined> {
+    op.signal?.throwIfAborted();
+    if ('tag' in key) {
+      const descriptor = (await readIndex(this.#files)).tagged(key.tag);
+      return descriptor !== undefined && (await this.has(descriptor, op)) ? descriptor : undefined;
+    }
+    const size = await this.#files.blobSize(key.digest);
+    if (size === undefined || (sizeOf(key) ?? size) !== size) return undefined;
+    if (key.mediaType !== undefined) return { mediaType: key.mediaType, digest: key.digest, size };
+    return (await this.fetch(key, op)).descriptor;
+  }
+
+  async fetch(key: ManifestKey, op: Op = {}): Promise<Manifest> {
+    op.signal?.throwIfAborted();
+    // What names a manifest by digest and type knows all that index.json could tell.
+    const known = 'digest' in key && key.mediaType !== undefined;
+    const entry = known ? undefined : this.#entry(await readIndex(this.#files), key);
+    const digest = 'digest' in key ? key.digest : entry?.digest;
+    if (digest === undefined) throw this.#unknownTag('tag' in key ? key.tag : '');
+    const size = ('digest' in key ? sizeOf(key) : undefined) ?? entry?.size;
+    const bytes = await this.#read(digest, size, op);
+    if ('digest' in key && key.mediaType !== undefined) {
+      return { descriptor: { mediaType: key.mediaType, digest, size: bytes.byteLength }, bytes };
+    }
+    const mediaType = detectMediaType(bytes, entry?.mediaType);
+    return { descriptor: { ...entry, mediaType, digest, size: bytes.byteLength }, bytes };
+  }
+
+  async open(descriptor: Descriptor, options: OpenOptions = {}): Promise<Readable> {
+    options.signal?.throwIfAborted();
+    const stream = await this.#files.openBlob(descriptor.digest, options.offset ?? 0);
+    if (stream === undefined) throw this.#unknownBlob(descriptor.digest);
+    return options.signal === undefined ? stream : addAbortSignal(options.signal, stream);
+  }
+
+  async *tags(op: Op = {}): AsyncGenerator<string, void, void> {
+    op.signal?.throwIfAborted();
+    yield* (await readIndex(this.#files)).tags();
+  }
+
+  async has(descriptor: Descriptor, op: Op = {}): Promise<boolean> {
+    op.signal?.throwIfAborted();
+    return (await this.#files.blobSize(descriptor.digest)) === descriptor.size;
+  }
+
+  /** A blob of the right size that is there already is read and kept if it is right, else replaced. */
+  async put(descriptor: Descriptor, open: OpenBlob, options: PutOptions = {}): Promise<PutOutcome> {
+    const { signal, onProgress } = options;
+    signal?.throwIfAborted();
+    this.#writersLock();
+    try {
+      if (await this.#isIntact(descriptor, { signal })) return 'present';
+      const file = await this.#files.createFile();
+      try {
+        const stream = await open({ signal });
+        if (signal !== undefined) addAbortSignal(signal, stream);
+        let written = 0;
+        for await (const piece of verifiedBytes(stream, new BlobVerifier(descriptor))) {
+          await file.write(piece);
+          written += piece.byteLength;
+          onProgress?.(written);
+        }
+        signal?.throwIfAborted();
+        await this.#files.placeBlob(file, descriptor.digest);
+        return 'copied';
+      } finally {
+        await file.discard();
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    }
+  }
+
+  async putManifest(manifest: Manifest, options: PutManifestOptions = {}): Promise<void> {
+    await this.#putBytes(manifest, options);
+    if (options.root === true) await this.#updateIndex((index) => index.root(manifest.descriptor));
+  }
+
+  /** Replaces the index.json entry of that tag, or adds one. Throws E_REFERENCE for a name that could not be found again. */
+  async tag(manifest: Manifest, tag: string, op: Op = {}): Promise<void> {
+    if (!isRefName(tag)) {
+      throw new RegferryError(
+        'E_REFERENCE',
+        `"${printable(tag, 160)}" cannot be a tag in ${this.toString()}`,
+      );
+    }
+    await this.#putBytes(manifest, op);
+    await this.#updateIndex((index) => index.tag(manifest.descriptor, tag));
+  }
+
+  async #putBytes({ descriptor, bytes }: Manifest, op: Op): Promise<void> {
+    await this.put(descriptor, () => Promise.resolve(Readable.from([bytes], { objectMode: false })), {
+      signal: op.signal,
+    });
+  }
+
+  /** Reads, changes and writes index.json with no other change in between. */
+  async #updateIndex(change: (index: LayoutIndex) => LayoutIndex): Promise<void> {
+    await this.#writersLock().exclusive(async () => {
+      const before = await readIndex(this.#files);
+      const after = change(before);
+      if (after !== before) await this.#files.writeTop('index.json', after.toBytes());
+    });
+  }
+
+  #entry(index: LayoutIndex, key: ManifestKey): Descriptor | undefined {
+    return 'tag' in key ? index.tagged(key.tag) : index.withDigest(key.digest);
+  }
+
+  async #read(digest: Digest, expectedSize: number | undefined, op: Op): Promise<Buffer> {
+    const size = expectedSize ?? (await this.#files.blobSize(digest));
+    const stream = size === undefined ? undefined : await this.#files.openBlob(digest, 0);
+    if (size === undefined || stream === undefined) throw this.#unknownBlob(digest);
+    if (op.signal !== undefined) addAbortSignal(op.signal, stream);
+    return await readVerified(stream, { digest, size }, MANIFEST_BYTES);
+  }
+
+  async #isIntact(expected: Expected, op: Op): Promise<boolean> {
+    if ((await this.#files.blobSize(expected.digest)) !== expected.size) return false;
+    const stream = await this.#files.openBlob(expected.digest, 0);
+    if (stream === undefined) return false;
+    if (op.signal !== undefined) addAbortSignal(op.signal, stream);
+    const pieces: AsyncIterable<Uint8Array> = stream;
+    const verifier = new BlobVerifier(expected);
+    try {
+      for await (const piece of pieces) verifier.update(piece);
+      verifier.finish();
+      return true;
+    } catch (error) {
+      if (isRegferryError(error) && /^E_(SIZE|DIGEST)_MISMATCH$/.test(error.code)) return false;
+      throw error;
+    }
+  }
+
+  #writersLock(): LayoutLock {
+    if (this.#lock !== undefined) return this.#lock;
+    throw new RegferryError('E_USAGE', `${this.toString()} is not open for writing`);
+  }
+
+  #unknownTag(tag: string): RegferryError {
+    return new RegferryError('E_NOT_FOUND', `${this.toString()} has no tag ${printable(tag, 160)}`);
+  }
+
+  #unknownBlob(digest: Digest): RegferryError {
+    return new RegferryError('E_NOT_FOUND', `${this.toString()} has no blob ${digest}`, { digest });
+  }
+}
+
+function sizeOf(key: { readonly size?: number | undefined }): number | undefined {
+  return key.size === undefined || key.size < 0 ? undefined : key.size;
+}

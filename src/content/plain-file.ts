@@ -1,0 +1,183 @@
+import { randomBytes } from 'node:crypto';
+import { constants, type Stats } from 'node:fs';
+import { lstat, open, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+
+import { RegferryError } from '../errors.js';
+
+/** Bytes that one read asks the file system for. */
+const READ_BYTES = 128 * 1024;
+
+const TEMPORARY = /^\.regferry-tmp-[0-9a-f]{16}$/;
+
+/** A name for a file that is not finished yet. */
+export function temporaryName(): string {
+  return `.regferry-tmp-${randomBytes(8).toString('hex')}`;
+}
+
+/** True for what {@link temporaryName} gives. */
+export function isTemporaryName(name: string): boolean {
+  return TEMPORARY.test(name);
+}
+
+/** A file being written under a temporary name. End it with `discard`, moved or not. */
+export class NewFile {
+  readonly #path: string;
+  readonly #handle: FileHandle;
+  #moved = false;
+
+  private constructor(path: string, handle: FileHandle) {
+    this.#path = path;
+    this.#handle = handle;
+  }
+
+  /** Creates the file; a name that exists, a link too, is refused. Throws E_IO. */
+  static async create(path: string): Promise<NewFile> {
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+    return new NewFile(path, await guarded('write', path, () => open(path, flags, 0o644)));
+  }
+
+  /** Appends all of these bytes. */
+  async write(bytes: Uint8Array): Promise<void> {
+    await guarded('write', this.#path, async () => {
+      for (let offset = 0; offset < bytes.byteLength;) {
+        const { bytesWritten } = await this.#handle.write(bytes, offset);
+        offset += bytesWritten;
+      }
+    });
+  }
+
+  /** Makes the bytes durable and gives the file its name, in place of a plain file of that name. Throws E_IO, E_LAYOUT. */
+  async moveTo(folder: string, name: string): Promise<void> {
+    const path = join(folder, name);
+    await guarded('write', path, async () => {
+      await plainSize(path);
+      await this.#handle.sync();
+      await rename(this.#path, path);
+      this.#moved = true;
+      await syncFolder(folder);
+    });
+  }
+
+  /** Closes the file, and removes it unless it was moved. Does not throw: there is nothing left to lose. */
+  async discard(): Promise<void> {
+    await this.#handle.close().catch(() => undefined);
+    if (!this.#moved) await unlink(this.#path).catch(() => undefined);
+  }
+}
+
+/** True for a file-system error with this code. */
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
+
+/** The reason that the file system gave, for a message: `ENOSPC: no space left on device`. */
+export function fileReason(error: unknown): string {
+  // Node appends the call and the path, which the message has already.
+  return error instanceof Error ? error.message.replace(/, \w+( '.*)?$/s, '') : String(error);
+}
+
+/** The E_LAYOUT error for a link, folder or device where a plain file belongs, or a link where a folder belongs. */
+export function notPlain(path: string): RegferryError {
+  return new RegferryError('E_LAYOUT', `${path} is a link or no plain file; a layout must not hold such`);
+}
+
+/**
+ * Opens a plain file, undefined when there is none. Never follows a link nor waits for a pipe's writer.
+ * Throws E_LAYOUT, and the file system's own errors.
+ */
+export async function openForReading(path: string): Promise<FileHandle | undefined> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw hasCode(error, 'ELOOP') ? notPlain(path) : error;
+  }
+  try {
+    refuseUnlessFile(await handle.stat(), path);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** The bytes of an open file from `offset`; closes it at the end. What cannot be read is E_IO. */
+export function fileStream(handle: FileHandle, path: string, offset: number): Readable {
+  let position = offset;
+  return new Readable({
+    highWaterMark: READ_BYTES,
+    read(size) {
+      handle.read(Buffer.allocUnsafe(size), 0, size, position).then(
+        ({ bytesRead, buffer }) => {
+          position += bytesRead;
+          this.push(bytesRead === 0 ? null : buffer.subarray(0, bytesRead));
+        },
+        (error: unknown) => this.destroy(ioError('read', path, error)),
+      );
+    },
+    destroy(error, callback) {
+      handle.close().then(
+        () => callback(error),
+        () => callback(error),
+      );
+    },
+  });
+}
+
+/** True for a folder, false for nothing there. Throws E_LAYOUT for a link or a file. */
+export async function isFolder(path: string): Promise<boolean> {
+  const stats = await statOrAbsent(path);
+  if (stats === undefined) return false;
+  if (stats.isDirectory()) return true;
+  throw new RegferryError('E_LAYOUT', `${path} is a link or a file where a layout has a folder`);
+}
+
+/** Size of a plain file, undefined when there is none. Throws E_LAYOUT for a link and anything else that is no file. */
+export async function plainSize(path: string): Promise<number | undefined> {
+  const stats = await statOrAbsent(path);
+  if (stats === undefined) return undefined;
+  refuseUnlessFile(stats, path);
+  return stats.size;
+}
+
+async function statOrAbsent(path: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+function refuseUnlessFile(stats: Stats, path: string): void {
+  if (!stats.isFile()) throw notPlain(path);
+}
+
+/** Makes names in a folder durable. Some file systems (exFAT, some network mounts) cannot sync a folder; the name stands. */
+export async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await handle.sync();
+  } catch (error) {
+    if (!hasCode(error, 'EINVAL') && !hasCode(error, 'ENOTSUP') && !hasCode(error, 'EPERM')) throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Runs file-system work; what the file system refuses becomes E_IO, with what was being done to which path. */
+export async function guarded<T>(verb: string, path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof RegferryError ? error : ioError(verb, path, error);
+  }
+}
+
+function ioError(verb: string, path: string, error: unknown): RegferryError {
+  const message = `cannot ${verb} ${path}: ${fileReason(error)}; check its permissions and the free space`;
+  return new RegferryError('E_IO', message, { cause: error });
+}
