@@ -10,7 +10,10 @@ export interface RequestBody {
   /** Exact number of bytes. */
   readonly length: number;
   readonly type: string;
-  /** Bytes, or a source of bytes that is pulled only as fast as the socket drains. */
+  /**
+   * Bytes, or a source of bytes that is pulled only as fast as the socket drains. A source is closed in every outcome:
+   * a stream is destroyed, an iterator returned. What it throws reaches the caller as it is and is not retried.
+   */
   open(): Uint8Array | AsyncIterable<Uint8Array> | Promise<Uint8Array | AsyncIterable<Uint8Array>>;
 }
 
@@ -23,8 +26,17 @@ export interface HttpRequest extends Op {
   readonly body?: RequestBody | undefined;
   /** Try again after a retryable failure. False for requests whose body or meaning does not allow it. @default true */
   readonly retry?: boolean | undefined;
-  /** Longest wait for the answer's headers once the body is sent. @default the transport's idle time-out */
+  /**
+   * Longest wait for the answer's headers once the body is sent.
+   * @default the transport's idle time-out; 15 minutes where `body.open` gives a source that is pulled
+   */
   readonly answerTimeoutMs?: number | undefined;
+  /**
+   * Says that a registry named this URL (upload Location, token realm, paging link): on another origin than the
+   * registry's it may then not reach addresses that are closer than the registry itself (E_REFUSED). Redirects do
+   * this by themselves.
+   */
+  readonly foreign?: { readonly registryOrigin: string } | undefined;
 }
 
 /** Response headers, looked up by lower-case name. */

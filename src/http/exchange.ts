@@ -1,0 +1,140 @@
+import type { Readable } from 'node:stream';
+
+import type { Dispatcher } from 'undici';
+
+import { RegferryError } from '../errors.js';
+import { BodyFailure } from './body-failure.js';
+import { UPLOAD_ANSWER_TIMEOUT_MS, WHOLE_BODY_LIMIT } from './limits.js';
+import type { HttpRequest, HttpResponse, RequestBody } from './message.js';
+import { abortError, networkError } from './network-error.js';
+import { redactUrl } from './redact.js';
+import { UndiciResponse } from './response.js';
+import { UploadBody, type StallPhase } from './upload-body.js';
+
+/** Where one exchange goes and how long it may stand still. */
+export interface ExchangeOptions {
+  readonly dispatcher: Dispatcher;
+  /** Path and query, as spelled. */
+  readonly path: string;
+  readonly userAgent: string;
+  readonly idleTimeoutMs: number;
+}
+
+/**
+ * One request, one response: no redirect, no retry. Rejects with a RegferryError, or with a BodyFailure when the
+ * body's own source failed.
+ */
+export async function exchange(request: HttpRequest, options: ExchangeOptions): Promise<HttpResponse> {
+  if (request.signal?.aborted === true) throw abortError(request.signal);
+  const body = request.body === undefined ? undefined : await openBody(request.body);
+  if (body !== undefined && !(body instanceof Uint8Array)) return upload(request, body, options);
+  try {
+    const data = await options.dispatcher.request({
+      path: options.path,
+      method: request.method,
+      headers: headersOf(request, options.userAgent),
+      body: body ?? null,
+      headersTimeout: request.answerTimeoutMs ?? options.idleTimeoutMs,
+      bodyTimeout: options.idleTimeoutMs,
+      signal: request.signal ?? null,
+      // undici closes the connection after a HEAD unless told otherwise
+      ...(request.method === 'HEAD' ? { reset: false } : {}),
+    });
+    return new UndiciResponse(data, request);
+  } catch (error) {
+    throw networkError(error, request);
+  }
+}
+
+async function openBody(body: RequestBody): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
+  let opened: Uint8Array | AsyncIterable<Uint8Array>;
+  try {
+    opened = await body.open();
+  } catch (error) {
+    throw new BodyFailure(error);
+  }
+  if (!(opened instanceof Uint8Array) || opened.length <= WHOLE_BODY_LIMIT) return opened;
+  const bytes = opened;
+  return (async function* pieces() {
+    yield await Promise.resolve(bytes);
+  })();
+}
+
+function headersOf(request: HttpRequest, userAgent: string): Record<string, string> {
+  const headers: Record<string, string> = { 'user-agent': userAgent };
+  // what is stored is what is hashed: no server may compress it on the way
+  if (request.method === 'GET') headers['accept-encoding'] = 'identity';
+  if (request.body !== undefined) {
+    headers['content-type'] = request.body.type;
+    headers['content-length'] = String(request.body.length);
+  }
+  return Object.assign(headers, request.headers);
+}
+
+async function upload(
+  request: HttpRequest,
+  source: AsyncIterable<Uint8Array>,
+  options: ExchangeOptions,
+): Promise<HttpResponse> {
+  const control = new AbortController();
+  const unlink = linkSignal(request.signal, control);
+  const body = new UploadBody(source, request.body?.length ?? 0, {
+    idleTimeoutMs: options.idleTimeoutMs,
+    answerTimeoutMs: request.answerTimeoutMs ?? UPLOAD_ANSWER_TIMEOUT_MS,
+    onStall: (phase) => control.abort(stalled(request, phase)),
+  });
+  function close(): void {
+    unlink();
+    body.end();
+  }
+  try {
+    const data = await options.dispatcher.request({
+      path: options.path,
+      method: request.method,
+      headers: headersOf(request, options.userAgent),
+      body: asUndiciBody(body),
+      headersTimeout: 0,
+      bodyTimeout: options.idleTimeoutMs,
+      signal: control.signal,
+    });
+    body.answered();
+    data.body.once('close', close);
+    const response = new UndiciResponse(data, {
+      method: request.method,
+      url: request.url,
+      signal: control.signal,
+    });
+    if (response.status < 300 && !body.complete) throw tooEarly(request, response);
+    return response;
+  } catch (error) {
+    close();
+    if (body.sourceError !== undefined) throw new BodyFailure(body.sourceError.error);
+    throw networkError(error, { method: request.method, url: request.url, signal: control.signal });
+  }
+}
+
+/** undici takes any async iterable for a body, which its types do not say. */
+function asUndiciBody(body: AsyncIterable<Uint8Array>): Readable {
+  return body as unknown as Readable;
+}
+
+function linkSignal(signal: AbortSignal | undefined, control: AbortController): () => void {
+  if (signal === undefined) return () => undefined;
+  const forward = (): void => control.abort(signal.reason);
+  if (signal.aborted) forward();
+  else signal.addEventListener('abort', forward, { once: true });
+  return () => signal.removeEventListener('abort', forward);
+}
+
+function stalled(request: HttpRequest, phase: StallPhase): RegferryError {
+  const what = `${request.method} ${redactUrl(request.url)} failed: `;
+  const text = phase === 'sending' ? 'the upload stopped moving' : 'no answer came in time after the upload';
+  return new RegferryError('E_TIMEOUT', what + text, { retryable: true });
+}
+
+/** A success for bytes that were never sent proves nothing, and undici resets the connection after it. */
+function tooEarly(request: HttpRequest, response: HttpResponse): RegferryError {
+  void response.discard();
+  const text = `${request.method} ${redactUrl(request.url)} answered ${response.status} before the whole body was sent`;
+  return new RegferryError('E_CUT', text, { status: response.status, retryable: true });
+}

@@ -1,0 +1,115 @@
+import { RegferryError, isRegferryError, type ErrorCode } from '../errors.js';
+import { AddressRefusal } from './address-guard.js';
+import { errorCode } from './error-code.js';
+import type { Method } from './message.js';
+import { printable } from './printable.js';
+import { ProxyFailure } from './proxy-failure.js';
+import { redactUrl } from './redact.js';
+import { tlsProblem } from './tls-error.js';
+
+/** What an error message needs to know about the request that failed. */
+export interface Attempted {
+  readonly method: Method;
+  readonly url: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Meaning {
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+  readonly text: string;
+}
+
+function meaning(code: ErrorCode, retryable: boolean, text: string): Meaning {
+  return { code, retryable, text };
+}
+
+const CUT = meaning('E_CUT', true, 'the connection was closed before the answer was complete');
+const CLOSED = meaning('E_ABORTED', false, 'the connections were closed meanwhile');
+const UNREACHABLE = meaning('E_NETWORK', true, 'the host cannot be reached');
+
+const MEANINGS = new Map<string, Meaning>([
+  ['ENOTFOUND', meaning('E_NETWORK', false, 'there is no such host name')],
+  ['EAI_AGAIN', meaning('E_NETWORK', true, 'the host name could not be looked up at the moment')],
+  ['ECONNREFUSED', meaning('E_NETWORK', true, 'the connection was refused: nothing listens there')],
+  ['EHOSTUNREACH', UNREACHABLE],
+  ['ENETUNREACH', UNREACHABLE],
+  ['EADDRNOTAVAIL', UNREACHABLE],
+  ['ENETDOWN', UNREACHABLE],
+  ['ECONNRESET', CUT],
+  ['ECONNABORTED', CUT],
+  ['EPIPE', CUT],
+  ['UND_ERR_SOCKET', CUT],
+  ['UND_ERR_RES_CONTENT_LENGTH_MISMATCH', CUT],
+  ['HPE_INVALID_EOF_STATE', CUT],
+  ['ETIMEDOUT', meaning('E_TIMEOUT', true, 'the host does not answer')],
+  ['UND_ERR_CONNECT_TIMEOUT', meaning('E_TIMEOUT', true, 'no connection came about in time')],
+  ['UND_ERR_HEADERS_TIMEOUT', meaning('E_TIMEOUT', true, 'no answer came in time')],
+  ['UND_ERR_BODY_TIMEOUT', meaning('E_TIMEOUT', true, 'the answer stopped moving')],
+  ['UND_ERR_HEADERS_OVERFLOW', meaning('E_LIMIT', false, "the answer's headers are too large")],
+  ['UND_ERR_DESTROYED', CLOSED],
+  ['UND_ERR_CLOSED', CLOSED],
+  ['UND_ERR_ABORTED', meaning('E_ABORTED', false, 'interrupted')],
+]);
+
+/**
+ * The one place where what undici, node and the signal throw becomes a RegferryError: E_NETWORK, E_TLS, E_TIMEOUT,
+ * E_CUT, E_REFUSED (guard), E_UNAUTHORIZED (proxy), E_LIMIT, E_ABORTED or, for what nobody thought of, E_INTERNAL.
+ * A RegferryError passes as it is, and so does one that is the reason of the signal.
+ */
+export function networkError(error: unknown, attempted: Attempted): RegferryError {
+  if (isRegferryError(error)) return error;
+  const { signal } = attempted;
+  if (signal?.aborted === true) return abortError(signal);
+  const what = `${attempted.method} ${redactUrl(attempted.url)}`;
+  if (error instanceof AddressRefusal) {
+    const text = `${what} refused: ${error.message}, where this registry has no business; --allow-private-redirects lifts this except for link-local`;
+    return new RegferryError('E_REFUSED', text, { cause: error });
+  }
+  if (error instanceof ProxyFailure && error.status !== undefined)
+    return proxyError(error, error.status, what);
+  const tls = tlsProblem(error);
+  if (tls !== undefined) return new RegferryError('E_TLS', `${what} failed: ${tls}`, { cause: error });
+  const { code, retryable, text } = meaningOf(error);
+  const via = error instanceof ProxyFailure ? ' (at the proxy)' : '';
+  return new RegferryError(code, `${what} failed: ${text}${via}`, { cause: error, retryable });
+}
+
+/** The error of an aborted operation: the signal's reason when that is a RegferryError, else E_ABORTED. */
+export function abortError(signal: AbortSignal): RegferryError {
+  const reason: unknown = signal.reason;
+  if (isRegferryError(reason)) return reason;
+  return new RegferryError('E_ABORTED', 'interrupted', { cause: reason });
+}
+
+function meaningOf(error: unknown): Meaning {
+  const code = errorCode(error);
+  const known = MEANINGS.get(code);
+  if (known !== undefined) return known;
+  const detail = printable(error instanceof Error ? error.message : String(error), 200);
+  // undici wraps a 407 that answers a forwarded (untunnelled) request into an argument error
+  if (detail.startsWith('Proxy Authentication Required')) return PROXY_LOGIN;
+  if (code.startsWith('HPE_')) {
+    return meaning('E_NETWORK', false, `the answer is not HTTP (${code}): is it TLS, or another service?`);
+  }
+  if (/^E[A-Z]+$/.test(code)) return meaning('E_NETWORK', false, detail);
+  return meaning('E_INTERNAL', false, `unexpected: ${detail}`);
+}
+
+const PROXY_LOGIN = meaning(
+  'E_UNAUTHORIZED',
+  false,
+  'the proxy wants a user name and password (407): put them into HTTPS_PROXY or HTTP_PROXY as http://user:password@host:port',
+);
+
+function proxyError(error: ProxyFailure, status: number, what: string): RegferryError {
+  if (status === 407) {
+    return new RegferryError(PROXY_LOGIN.code, `${what} failed: ${PROXY_LOGIN.text}`, {
+      cause: error,
+      status,
+    });
+  }
+  const retryable = status >= 500 && status !== 501 && status !== 505;
+  const text = `${what} failed: the proxy answered ${status} instead of opening a tunnel`;
+  return new RegferryError('E_NETWORK', text, { cause: error, status, retryable });
+}

@@ -1,0 +1,83 @@
+import { RegferryError, type ErrorCode, type Side } from '../errors.js';
+import { parseErrorBody, type ErrorBody } from './error-body.js';
+import { parseRetryAfter } from './headers.js';
+import { ERROR_BODY_LIMIT } from './limits.js';
+import type { HttpResponse } from './message.js';
+import { redactUrl } from './redact.js';
+import { isRetryableStatus } from './retry.js';
+
+/** What the caller knows about the request that was answered with an error. */
+export interface ErrorContext {
+  /** What was tried, in front of the URL: the method, or words. */
+  readonly action: string;
+  readonly side?: Side | undefined;
+  /** Digest of the manifest or blob at hand. */
+  readonly digest?: string | undefined;
+  /** What the user can do; ends the message. */
+  readonly hint?: string | undefined;
+  /** Milliseconds since 1970. @default Date.now() */
+  readonly now?: number | undefined;
+}
+
+/**
+ * The error that an answer means, in one line: `PUT https://… answered 403 DENIED: the registry's words`. Consumes the
+ * body (64 KiB of it, 500 characters shown). The code goes by the status alone: 401 E_UNAUTHORIZED, 403 E_DENIED,
+ * 404 E_NOT_FOUND, 413 E_LIMIT, 429 E_RATE_LIMITED, 405, 415, 501 and 505 E_UNSUPPORTED, 408 and 5xx E_UNAVAILABLE,
+ * else E_REFUSED. Never throws.
+ */
+export async function responseError(response: HttpResponse, context: ErrorContext): Promise<RegferryError> {
+  const { status } = response;
+  const body = parseErrorBody(await readSome(response));
+  const retryAfterMs = parseRetryAfter(response.headers, context.now ?? Date.now());
+  const wait =
+    retryAfterMs === undefined || retryAfterMs === 0 ? '' : `; it asks to wait ${seconds(retryAfterMs)}`;
+  const hint = context.hint === undefined ? '' : `; ${context.hint}`;
+  const message = `${context.action} ${redactUrl(response.url)} answered ${status}${words(body)}${wait}${hint}`;
+  return new RegferryError(codeOf(status), message, {
+    side: context.side,
+    digest: context.digest,
+    status,
+    registryCodes: body.codes,
+    retryable: isRetryableStatus(status),
+    retryAfterMs,
+  });
+}
+
+function words({ codes, text }: ErrorBody): string {
+  if (text === '') return '';
+  const [first] = codes;
+  return first !== undefined && text.startsWith(first) ? ` ${text}` : `: ${text}`;
+}
+
+function seconds(milliseconds: number): string {
+  const total = Math.ceil(milliseconds / 1000);
+  if (total < 120) return `${total} s`;
+  return total < 7200 ? `${Math.ceil(total / 60)} min` : `${Math.ceil(total / 3600)} h`;
+}
+
+/** The first 64 KiB of the body; a body that breaks or is longer gives what came until then. */
+async function readSome(response: HttpResponse): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of response.stream) {
+      if (!Buffer.isBuffer(chunk)) continue;
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length >= ERROR_BODY_LIMIT) break;
+    }
+  } catch {
+    // the status says enough
+  }
+  return Buffer.concat(chunks, length).subarray(0, ERROR_BODY_LIMIT);
+}
+
+function codeOf(status: number): ErrorCode {
+  if (status === 401) return 'E_UNAUTHORIZED';
+  if (status === 403) return 'E_DENIED';
+  if (status === 404) return 'E_NOT_FOUND';
+  if (status === 413) return 'E_LIMIT';
+  if (status === 429) return 'E_RATE_LIMITED';
+  if (status === 405 || status === 415 || status === 501 || status === 505) return 'E_UNSUPPORTED';
+  return status === 408 || status >= 500 ? 'E_UNAVAILABLE' : 'E_REFUSED';
+}

@@ -1,0 +1,86 @@
+import type { Readable } from 'node:stream';
+
+import type { Dispatcher } from 'undici';
+
+import { RegferryError } from '../errors.js';
+import { DRAIN_LIMIT, DRAIN_MS } from './limits.js';
+import type { HttpHeaders, HttpResponse } from './message.js';
+import { networkError, type Attempted } from './network-error.js';
+import { receivedHeaders } from './received-headers.js';
+import { redactUrl } from './redact.js';
+
+type UndiciBody = Dispatcher.ResponseData['body'];
+
+/** An answer of undici's as an HttpResponse; errors of its body arrive as RegferryErrors (E_CUT, E_TIMEOUT, E_ABORTED…). */
+export class UndiciResponse implements HttpResponse {
+  readonly status: number;
+  readonly headers: HttpHeaders;
+  readonly url: string;
+  readonly #attempted: Attempted;
+  readonly #body: UndiciBody;
+
+  constructor(data: Dispatcher.ResponseData, attempted: Attempted) {
+    this.status = data.statusCode;
+    this.headers = receivedHeaders(data.headers);
+    this.url = attempted.url;
+    this.#attempted = attempted;
+    this.#body = translateErrors(data.body, attempted);
+    // nothing will come: let the body end by itself, so that it lets go of the signal even when nobody reads it
+    if (attempted.method === 'HEAD' || this.status === 204 || this.headers.get('content-length') === '0') {
+      data.body.resume();
+    }
+  }
+
+  get stream(): Readable {
+    return this.#body;
+  }
+
+  async bytes(limit: number): Promise<Buffer> {
+    const announced = Number(this.headers.get('content-length'));
+    if (this.#attempted.method !== 'HEAD' && announced > limit) throw this.#tooLong(limit);
+    const chunks: Buffer[] = [];
+    let length = 0;
+    for await (const chunk of this.#chunks()) {
+      length += chunk.length;
+      if (length > limit) throw this.#tooLong(limit);
+      chunks.push(chunk);
+    }
+    return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, length);
+  }
+
+  async discard(): Promise<void> {
+    const body = this.#body;
+    const timer = setTimeout(() => body.destroy(), DRAIN_MS);
+    try {
+      await body.dump({ limit: DRAIN_LIMIT });
+    } catch {
+      // whatever broke it, it is gone
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async *#chunks(): AsyncGenerator<Buffer> {
+    for await (const chunk of this.#body) {
+      if (Buffer.isBuffer(chunk)) yield chunk;
+    }
+  }
+
+  #tooLong(limit: number): RegferryError {
+    this.#body.destroy();
+    const { method, url } = this.#attempted;
+    return new RegferryError('E_LIMIT', `${method} ${redactUrl(url)} answered more than ${limit} bytes`, {
+      status: this.status,
+    });
+  }
+}
+
+/**
+ * Makes undici's body fail with RegferryErrors. `destroy` is the one door through which undici's errors enter the
+ * stream, and going through it costs nothing for each chunk. An error that nobody listens for must not end the process.
+ */
+function translateErrors(body: UndiciBody, attempted: Attempted): UndiciBody {
+  const destroy = body.destroy.bind(body);
+  body.destroy = (error) => destroy(error === undefined ? undefined : networkError(error, attempted));
+  return body.on('error', () => undefined);
+}

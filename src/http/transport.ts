@@ -1,0 +1,169 @@
+import { setTimeout as sleepTimer } from 'node:timers/promises';
+
+import { RegferryError } from '../errors.js';
+import { guardFor, type AddressGuard } from './address-guard.js';
+import { BodyFailure } from './body-failure.js';
+import { Connections, type OriginSettings } from './connections.js';
+import { exchange } from './exchange.js';
+import { parseWarnings } from './headers.js';
+import { HostGate } from './host-gate.js';
+import { CONNECT_TIMEOUT_MS, IDLE_TIMEOUT_MS, MAX_RETRY_WAIT_MS, RETRIES, WARNING_TEXTS } from './limits.js';
+import type { HttpEvent, HttpRequest, HttpResponse, HttpSender } from './message.js';
+import { abortError, networkError } from './network-error.js';
+import { printable } from './printable.js';
+import { followRedirects } from './redirect.js';
+import { redactUrl } from './redact.js';
+import { withRetries, type RetryPolicy, type Sleep } from './retry.js';
+import { splitUrl } from './url.js';
+
+/** How a transport behaves; everything but the user agent has a default. */
+export interface TransportOptions {
+  /** `regferry/VERSION` */
+  readonly userAgent: string;
+  /** Repeats of one request after its first try. @default 4 */
+  readonly retries?: number | undefined;
+  /** Milliseconds without a byte in either direction. @default 60,000 */
+  readonly idleTimeoutMs?: number | undefined;
+  /** @default 10,000 */
+  readonly connectTimeoutMs?: number | undefined;
+  /** Longest Retry-After that is waited for, in milliseconds. @default 60,000 */
+  readonly maxRetryWaitMs?: number | undefined;
+  /** Certificates and proxy of an origin (`https://host[:port]`); asked once for each. @default none */
+  readonly settings?: ((origin: string) => OriginSettings) | undefined;
+  /** Lets a public registry redirect to private and loopback addresses. @default false */
+  readonly allowPrivateRedirects?: boolean | undefined;
+  /** Told as it happens; what it throws is ignored. */
+  readonly onEvent?: ((event: HttpEvent) => void) | undefined;
+  readonly random?: (() => number) | undefined;
+  readonly sleep?: Sleep | undefined;
+  /** Milliseconds since 1970. */
+  readonly now?: (() => number) | undefined;
+}
+
+/** A sender that holds connections. */
+export interface Transport extends HttpSender {
+  /** Ends everything that is under way (E_ABORTED) and leaves no socket or timer behind. */
+  close(): Promise<void>;
+}
+
+/** A transport over HTTP/1.1 with kept connections. */
+export function createTransport(options: TransportOptions): Transport {
+  return new UndiciTransport(options);
+}
+
+class UndiciTransport implements Transport {
+  readonly #options: TransportOptions;
+  readonly #idleTimeoutMs: number;
+  readonly #connections: Connections;
+  readonly #policy: RetryPolicy;
+  readonly #closing = new AbortController();
+  readonly #warned = new Set<string>();
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+    this.#idleTimeoutMs = options.idleTimeoutMs ?? IDLE_TIMEOUT_MS;
+    this.#connections = new Connections(
+      options.settings ?? (() => ({})),
+      options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    );
+    const now = options.now ?? Date.now;
+    const sleep: Sleep = (milliseconds, signal) => this.#sleep(milliseconds, signal);
+    this.#policy = {
+      retries: options.retries ?? RETRIES,
+      maxRetryWaitMs: options.maxRetryWaitMs ?? MAX_RETRY_WAIT_MS,
+      random: options.random ?? Math.random,
+      sleep,
+      now,
+      gate: new HostGate(now, sleep),
+      emit: (event) => this.#emit(event),
+    };
+  }
+
+  async send(request: HttpRequest): Promise<HttpResponse> {
+    try {
+      return await withRetries(request, this.#policy, () =>
+        followRedirects(request, (hop) => this.#sendOne(hop)),
+      );
+    } catch (error) {
+      throw error instanceof BodyFailure ? error.cause : error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new RegferryError('E_ABORTED', 'the connections were closed meanwhile'));
+    await this.#connections.close();
+  }
+
+  async #sendOne(request: HttpRequest): Promise<HttpResponse> {
+    const { origin, path } = splitUrl(request.url);
+    const { gate, now } = this.#policy;
+    await gate.wait(origin, request.signal);
+    const start = now();
+    let status: number | undefined;
+    try {
+      const dispatcher = this.#connections.dispatcher(origin, this.#guard(origin, request));
+      const { userAgent } = this.#options;
+      const response = await exchange(request, {
+        dispatcher,
+        path,
+        userAgent,
+        idleTimeoutMs: this.#idleTimeoutMs,
+      });
+      status = response.status;
+      this.#warn(origin, response);
+      return response;
+    } catch (error) {
+      throw error instanceof BodyFailure ? error : networkError(error, request);
+    } finally {
+      const durationMs = now() - start;
+      this.#emit({
+        type: 'request',
+        method: request.method,
+        url: redactUrl(request.url),
+        status,
+        durationMs,
+      });
+    }
+  }
+
+  #guard(origin: string, { foreign }: HttpRequest): AddressGuard | undefined {
+    if (foreign === undefined) return undefined;
+    const registry = splitUrl(foreign.registryOrigin).origin;
+    if (registry === origin) return undefined;
+    return guardFor(this.#connections.addressClass(registry), this.#options.allowPrivateRedirects ?? false);
+  }
+
+  #warn(origin: string, response: HttpResponse): void {
+    const values = response.headers.all('warning');
+    if (values.length === 0) return;
+    for (const text of parseWarnings(values)) {
+      const message = `${origin} warns: ${printable(text)}`;
+      if (this.#warned.has(message) || this.#warned.size >= WARNING_TEXTS) continue;
+      this.#warned.add(message);
+      this.#emit({ type: 'warning', message });
+    }
+  }
+
+  async #sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+    const either =
+      signal === undefined ? this.#closing.signal : AbortSignal.any([this.#closing.signal, signal]);
+    try {
+      either.throwIfAborted();
+      await (this.#options.sleep ?? sleepFor)(milliseconds, either);
+    } catch (error) {
+      throw either.aborted ? abortError(either) : error;
+    }
+  }
+
+  #emit(event: HttpEvent): void {
+    try {
+      this.#options.onEvent?.(event);
+    } catch {
+      // a listener is somebody else's code: it must not break a request
+    }
+  }
+}
+
+async function sleepFor(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  await sleepTimer(milliseconds, undefined, signal === undefined ? {} : { signal });
+}
