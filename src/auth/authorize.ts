@@ -1,48 +1,247 @@
-import { RegferryError } from '../errors.js';
-import type { HttpSender } from '../http/message.js';
+import { createHash } from 'node:crypto';
+
+import { isRegferryError, type RegferryError, type Side } from '../errors.js';
+import type { HttpHeaders, HttpSender } from '../http/message.js';
 import type { AccessRequest, Authorizer } from './authorizer.js';
-import { parseChallenges, usableChallenges } from './challenge.js';
+import { basicHeader, bearerHeader } from './basic.js';
+import { parseChallenges, usableChallenges, type Challenge } from './challenge.js';
 import type { Credential, CredentialProvider } from './credentials.js';
+import { denial, noWayIn, untrustedRealm, type DenialContext } from './denial.js';
+import { isTrustedRealm, resolveRealm, type Realm } from './realm.js';
+import {
+  coversScopes,
+  formatScopes,
+  joinScopes,
+  parseScopes,
+  requestScopes,
+  scopeKey,
+  type ScopeList,
+} from './scope.js';
+import { SingleFlight } from './single-flight.js';
+import { TokenCache } from './token-cache.js';
+import { fetchToken, type Token } from './token.js';
 
 /** What an authorizer works with. */
 export interface AuthorizerOptions {
   /** The registry as the user spelled it: the key under which credentials are kept, and the name in messages. */
   readonly registry: string;
+  /** The end of the copy, for messages. */
+  readonly side?: Side | undefined;
   /** Where credentials come from. @default none: anonymous */
   readonly credentials?: CredentialProvider | undefined;
-  /** Sends token requests. */
+  /** Sends token requests; their `registryOrigin` says for which registry. */
   readonly http: HttpSender;
+  /** When given, credentials go to these token services (`host[:port]`) and the registry's own host alone. @default any that is safe */
+  readonly trustedRealms?: readonly string[] | undefined;
+  /** Let a public registry name a token service at a private address. @default false */
+  readonly allowPrivate?: boolean | undefined;
+  /** Told once that logins go to another host than the registry's. */
+  readonly onNote?: ((message: string) => void) | undefined;
+  /** Milliseconds of a clock that does not jump. @default performance.now */
+  readonly now?: (() => number) | undefined;
 }
 
-/** An authorizer for one registry: learns from its first 401 how it wants to be talked to. */
+/**
+ * An authorizer for one registry. It learns from the first 401 of an origin how to log in, then sends a token before it
+ * is asked: tokens are kept by realm, service, credential and scopes, and shared by all who need them.
+ * The caller must ask only for requests to the registry's own origin.
+ */
 export function createAuthorizer(options: AuthorizerOptions): Authorizer {
-  const basicOrigins = new Set<string>();
-  const find = async (request: AccessRequest): Promise<Credential | undefined> =>
-    options.credentials?.credential(
-      { registry: options.registry, repository: request.scopes[0]?.repository ?? '' },
-      { signal: request.signal },
-    );
-  const basic = (credential: Credential | undefined): string | undefined =>
-    credential?.kind === 'basic'
-      ? `Basic ${Buffer.from(`${credential.username.reveal()}:${credential.password.reveal()}`).toString('base64')}`
-      : undefined;
-  return {
-    async authorization(request) {
-      return basicOrigins.has(request.origin) ? basic(await find(request)) : undefined;
-    },
-    async challenged(request, headers, sent) {
-      const usable = usableChallenges(parseChallenges(headers.all('www-authenticate')));
-      const credential = await find(request);
-      const header = usable.some(({ scheme }) => scheme === 'basic') ? basic(credential) : undefined;
-      if (header === undefined || header === sent) {
-        throw new RegferryError('E_UNAUTHORIZED', `${options.registry} refused access (401)`, {
-          status: 401,
-        });
+  return new RegistryAuthorizer(options);
+}
+
+class RegistryAuthorizer implements Authorizer {
+  readonly #options: AuthorizerOptions;
+  readonly #tokens: TokenCache;
+  readonly #learned = new Map<string, readonly Challenge[]>();
+  readonly #pings = new SingleFlight<readonly Challenge[]>();
+  readonly #credentials = new Map<string, Credential | undefined>();
+  readonly #lookups = new SingleFlight<Credential | undefined>();
+  /** What challenges asked for beyond what a request knew that it needs, by the request's scopes. */
+  readonly #extraScopes = new Map<string, ScopeList>();
+  /** Requests whose extra scopes are refused, so that only their first is asked for. */
+  readonly #narrowed = new Set<string>();
+  readonly #notedRealms = new Set<string>();
+
+  constructor(options: AuthorizerOptions) {
+    this.#options = options;
+    this.#tokens = new TokenCache(options.now ?? (() => performance.now()));
+  }
+
+  async authorization(request: AccessRequest): Promise<string | undefined> {
+    const learned = this.#learned.get(request.origin);
+    return learned === undefined
+      ? undefined
+      : this.#header(request, learned, await this.#credential(request));
+  }
+
+  async challenged(request: AccessRequest, headers: HttpHeaders, sent: string | undefined): Promise<string> {
+    const challenges = await this.#learn(request, parseChallenges(headers.all('www-authenticate')));
+    const credential = await this.#credential(request);
+    const token = sentToken(sent);
+    if (token !== undefined) {
+      // The registry wants more than the token service gives: another token would be no better.
+      if (request.scopes.length > 1 && this.#narrowed.has(requestKey(request)) && this.#tokens.holds(token)) {
+        throw denial(this.#context(request, credential));
       }
-      basicOrigins.add(request.origin);
-      return header;
-    },
-    refused: () =>
-      new RegferryError('E_UNAUTHORIZED', `${options.registry} refused access (401)`, { status: 401 }),
-  };
+      this.#tokens.drop(token);
+    }
+    const header = await this.#header(request, challenges, credential);
+    if (header === undefined) throw denial(this.#context(request, undefined));
+    if (header === sent) throw denial(this.#context(request, credential));
+    return header;
+  }
+
+  refused(request: AccessRequest, sent: string): RegferryError {
+    if (request.scopes.length > 1) this.#narrowed.add(requestKey(request));
+    const token = sentToken(sent);
+    if (token !== undefined) this.#tokens.drop(token);
+    return denial(this.#context(request, this.#credentials.get(repositoryOf(request))));
+  }
+  /** The challenges to answer at this origin. Basic never replaces Bearer: Harbor answers so when it saw a bad token. */
+  async #learn(request: AccessRequest, offered: readonly Challenge[]): Promise<readonly Challenge[]> {
+    const usable = usableChallenges(offered);
+    const scope = usable[0]?.params.get('scope');
+    if (scope !== undefined) this.#extraScopes.set(requestKey(request), parseScopes(scope));
+    const known = this.#learned.get(request.origin);
+    const bearer = usable[0]?.scheme === 'bearer';
+    if (known !== undefined && !bearer) return known;
+    const learned = usable.length > 0 ? usable : await this.#ping(request);
+    if (learned.length === 0) {
+      throw noWayIn(
+        this.#context(request, undefined),
+        offered.map(({ scheme }) => scheme),
+      );
+    }
+    this.#learned.set(request.origin, learned);
+    return learned;
+  }
+
+  /** GCR answers some calls with a bare 401; its `/v2/` names the challenge. */
+  #ping({ origin, signal }: AccessRequest): Promise<readonly Challenge[]> {
+    const ask = async (shared: AbortSignal): Promise<readonly Challenge[]> => {
+      const response = await this.#options.http.send({ method: 'GET', url: `${origin}/v2/`, signal: shared });
+      await response.discard();
+      return usableChallenges(parseChallenges(response.headers.all('www-authenticate')));
+    };
+    return this.#pings.run(origin, ask, signal);
+  }
+
+  async #credential(request: AccessRequest): Promise<Credential | undefined> {
+    const repository = repositoryOf(request);
+    if (this.#credentials.has(repository)) return this.#credentials.get(repository);
+    const { credentials, registry } = this.#options;
+    const find = async (signal: AbortSignal): Promise<Credential | undefined> =>
+      credentials?.credential({ registry, repository }, { signal });
+    const credential = await this.#lookups.run(repository, find, request.signal);
+    this.#credentials.set(repository, credential);
+    return credential;
+  }
+
+  /** The header that answers the first challenge that can be answered; undefined when that takes a login and there is none. */
+  async #header(
+    request: AccessRequest,
+    challenges: readonly Challenge[],
+    credential: Credential | undefined,
+  ): Promise<string | undefined> {
+    if (credential?.kind === 'bearer') return bearerHeader(credential.token.reveal(), credential.source);
+    let problem: RegferryError | undefined;
+    for (const { scheme, params } of challenges) {
+      if (scheme === 'basic') {
+        if (credential !== undefined) return basicHeader(credential);
+        continue;
+      }
+      const realm = this.#realm(request, params.get('realm') ?? '', credential);
+      if (!isRegferryError(realm)) return this.#bearer(request, realm, params.get('service'), credential);
+      problem ??= realm;
+    }
+    if (problem !== undefined) throw problem;
+    return undefined;
+  }
+
+  /** The token service, or why it must not be asked. */
+  #realm(request: AccessRequest, spelled: string, credential: Credential | undefined): Realm | RegferryError {
+    const { registry, trustedRealms, onNote } = this.#options;
+    let realm: Realm;
+    try {
+      realm = resolveRealm(spelled, request.origin, this.#options.allowPrivate);
+    } catch (error) {
+      if (isRegferryError(error)) return error;
+      throw error;
+    }
+    if (credential !== undefined && trustedRealms !== undefined && !isTrustedRealm(realm, trustedRealms)) {
+      return untrustedRealm(this.#context(request, credential), realm.host);
+    }
+    if (realm.foreign && !this.#notedRealms.has(realm.host)) {
+      this.#notedRealms.add(realm.host);
+      onNote?.(`${registry} has its logins handled by ${realm.host}`);
+    }
+    return realm;
+  }
+
+  async #bearer(
+    request: AccessRequest,
+    realm: Realm,
+    service: string | undefined,
+    credential: Credential | undefined,
+  ): Promise<string> {
+    const key = requestKey(request);
+    const narrow = requestScopes(request.scopes.slice(0, 1));
+    const wide = this.#narrowed.has(key)
+      ? narrow
+      : joinScopes(requestScopes(request.scopes), this.#extraScopes.get(key) ?? []);
+    const base = JSON.stringify([request.origin, realm.url, service, fingerprint(credential)]);
+    const fetch = async (scopes: ScopeList, signal: AbortSignal): Promise<Token> =>
+      fetchToken(
+        this.#options.http,
+        {
+          realm: realm.url,
+          registryOrigin: request.origin,
+          service,
+          scopes: formatScopes(scopes),
+          credential,
+        },
+        { signal },
+      );
+    try {
+      const held = await this.#tokens.get({ base, wide, narrow }, fetch, request.signal);
+      if (!coversScopes(held.scopes, wide)) this.#narrowed.add(key);
+      return `Bearer ${held.value.reveal()}`;
+    } catch (error) {
+      if (!isRegferryError(error) || error.code !== 'E_UNAUTHORIZED') throw error;
+      throw denial(this.#context(request, credential), {
+        host: realm.host,
+        status: error.status,
+        registryCodes: error.registryCodes,
+        cause: error,
+      });
+    }
+  }
+
+  #context({ scopes }: AccessRequest, credential: Credential | undefined): DenialContext {
+    const { registry, side } = this.#options;
+    return { registry, side, scopes, credential };
+  }
+}
+
+function repositoryOf({ scopes }: AccessRequest): string {
+  return scopes[0]?.repository ?? '';
+}
+
+function requestKey({ scopes }: AccessRequest): string {
+  return scopeKey(requestScopes(scopes));
+}
+
+function sentToken(sent: string | undefined): string | undefined {
+  return sent?.startsWith('Bearer ') === true ? sent.slice('Bearer '.length) : undefined;
+}
+
+/** Tells credentials apart without keeping them. */
+function fingerprint(credential: Credential | undefined): string {
+  if (credential === undefined) return '';
+  const hash = createHash('sha256').update(credential.kind);
+  const secrets =
+    credential.kind === 'basic' ? [credential.username, credential.password] : [credential.token];
+  for (const secret of secrets) hash.update('\0').update(secret.reveal());
+  return hash.digest('base64');
 }

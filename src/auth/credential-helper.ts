@@ -1,0 +1,159 @@
+import { spawn, type ChildProcessByStdio, type SpawnOptionsWithStdioTuple } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+
+import type { Op } from '../content/store.js';
+import { RegferryError } from '../errors.js';
+import { Secret } from './secret.js';
+
+/** What a helper keeps for a registry. */
+export interface HelperLogin {
+  /** `<token>` when the secret is an identity token. */
+  readonly username: Secret;
+  readonly secret: Secret;
+}
+
+/** A `docker-credential-…` program. Each call rejects with E_CREDENTIAL_HELPER when it is missing, fails or hangs. */
+export interface CredentialHelper {
+  /** Undefined when it keeps nothing for this registry. */
+  get(serverUrl: string, op?: Op): Promise<HelperLogin | undefined>;
+  store(serverUrl: string, login: HelperLogin, op?: Op): Promise<void>;
+  erase(serverUrl: string, op?: Op): Promise<void>;
+}
+
+type HelperProcess = ChildProcessByStdio<Writable, Readable, null>;
+type HelperSpawnOptions = SpawnOptionsWithStdioTuple<'pipe', 'pipe', 'ignore'>;
+
+/** How helpers are run. */
+export interface HelperOptions {
+  /** @default node:child_process spawn */
+  readonly spawn?:
+    ((command: string, args: readonly string[], options: HelperSpawnOptions) => HelperProcess) | undefined;
+  /** Environment of the program, whose PATH finds it. @default that of this process */
+  readonly env?: NodeJS.ProcessEnv | undefined;
+  /** @default 60,000 */
+  readonly timeoutMs?: number | undefined;
+}
+
+const maxOutputBytes = 1_048_576;
+const defaultTimeoutMs = 60_000;
+
+/**
+ * The helper `docker-credential-<suffix>` from the PATH, run without a shell. Throws E_CONFIG when the suffix could be
+ * a path. Its output is never shown: it may hold secrets. https://github.com/docker/docker-credential-helpers#development
+ */
+export function credentialHelper(suffix: string, options: HelperOptions = {}): CredentialHelper {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*$/.test(suffix)) {
+    throw new RegferryError('E_CONFIG', 'the name of a credential helper must be one plain word');
+  }
+  const program = `docker-credential-${suffix}`;
+  return {
+    async get(serverUrl, op) {
+      const { status, output } = await runHelper(program, 'get', serverUrl, options, op);
+      if (status === 0) return parseLogin(program, output);
+      if (/credentials not found/i.test(output)) return undefined;
+      throw failure(program, `get failed (exit status ${status})`);
+    },
+    async store(serverUrl, login, op) {
+      const input = {
+        ServerURL: serverUrl,
+        Username: login.username.reveal(),
+        Secret: login.secret.reveal(),
+      };
+      const { status } = await runHelper(program, 'store', JSON.stringify(input), options, op);
+      if (status !== 0) throw failure(program, `store failed (exit status ${status})`);
+    },
+    async erase(serverUrl, op) {
+      const { status, output } = await runHelper(program, 'erase', serverUrl, options, op);
+      if (status !== 0 && !/credentials not found/i.test(output)) {
+        throw failure(program, `erase failed (exit status ${status})`);
+      }
+    },
+  };
+}
+
+function failure(program: string, what: string): RegferryError {
+  return new RegferryError('E_CREDENTIAL_HELPER', `${program} ${what}`);
+}
+
+function parseLogin(program: string, output: string): HelperLogin | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(output);
+  } catch {
+    throw failure(program, 'get answered with something that is not JSON');
+  }
+  const fields = new Map<string, unknown>(
+    typeof json === 'object' && json !== null ? Object.entries(json) : [],
+  );
+  const username = fields.get('Username') ?? '';
+  const secret = fields.get('Secret');
+  if (typeof username !== 'string' || typeof secret !== 'string') {
+    throw failure(program, 'get answered without Username and Secret');
+  }
+  if (username === '' && secret === '') return undefined;
+  return { username: new Secret(username), secret: new Secret(secret) };
+}
+
+interface HelperResult {
+  readonly status: number | string;
+  readonly output: string;
+}
+
+/** Runs the program once. Whatever ends it early (time, size, abort) kills it and rejects at once. */
+function runHelper(
+  program: string,
+  action: 'get' | 'store' | 'erase',
+  input: string,
+  options: HelperOptions,
+  { signal }: Op = {},
+): Promise<HelperResult> {
+  signal?.throwIfAborted();
+  const child = (options.spawn ?? spawn)(program, [action], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+    shell: false,
+    windowsHide: true,
+    ...(options.env === undefined ? {} : { env: options.env }),
+  });
+  return new Promise<HelperResult>((resolve, reject) => {
+    const stop = (reason: Error): void => {
+      release();
+      child.kill('SIGKILL');
+      child.stdin.destroy();
+      child.stdout.destroy();
+      reject(reason);
+    };
+    const onAbort = (): void => stop(signal?.reason as Error);
+    const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+    const late = failure(program, `${action} took longer than ${timeoutMs / 1000} s`);
+    const timer = setTimeout(() => stop(late), timeoutMs);
+    const release = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const output = collect(child.stdout, () => stop(failure(program, `${action} answered with too much`)));
+    child.stdin.on('error', () => undefined); // a helper that does not read its input is judged by its exit status
+    child.stdin.end(input);
+    child.once('error', (error) => stop(spawnFailure(program, error)));
+    child.once('close', (code, killedBy) => {
+      release();
+      resolve({ status: code ?? killedBy ?? 'unknown', output: output() });
+    });
+  });
+}
+
+function collect(stdout: Readable, onTooMuch: () => void): () => string {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  stdout.on('data', (piece: Buffer) => {
+    size += piece.length;
+    if (size > maxOutputBytes) onTooMuch();
+    else pieces.push(piece);
+  });
+  return () => Buffer.concat(pieces).toString('utf8');
+}
+
+function spawnFailure(program: string, error: Error & { readonly code?: unknown }): RegferryError {
+  const what = error.code === 'ENOENT' ? 'is not on the PATH' : 'cannot be run';
+  return new RegferryError('E_CREDENTIAL_HELPER', `${program} ${what}`, { cause: error });
+}

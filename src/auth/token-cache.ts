@@ -1,0 +1,123 @@
+import { isRegferryError } from '../errors.js';
+import type { Secret } from './secret.js';
+import { coversScopes, scopeKey, type ScopeList } from './scope.js';
+import { SingleFlight } from './single-flight.js';
+import type { Token } from './token.js';
+
+/** What a request would like a token for, and what it can make do with. */
+export interface TokenDemand {
+  /** Same realm, service and credential. */
+  readonly base: string;
+  readonly wide: ScopeList;
+  /** Asked for when the token service refuses `wide`; the same list when there is nothing to leave out. */
+  readonly narrow: ScopeList;
+}
+
+/** A token with what it was asked for. */
+export interface HeldToken {
+  readonly scopes: ScopeList;
+  readonly value: Secret;
+}
+
+interface Entry extends HeldToken {
+  readonly base: string;
+  readonly askedAt: number;
+  readonly lifeMs: number;
+}
+
+/** Asks the token service. */
+export type FetchToken = (scopes: ScopeList, signal: AbortSignal) => Promise<Token>;
+
+const maxEntries = 1000;
+
+/** Renewed when less than this share of its life is left, or less than `maxMarginMs`, whichever is sooner reached. */
+const marginShare = 0.2;
+const maxMarginMs = 30_000;
+
+/**
+ * Tokens of one registry. A token serves every request whose scopes are among those it was asked for; one request to the
+ * token service serves all who wait for it.
+ */
+export class TokenCache {
+  readonly #now: () => number;
+  readonly #flights = new SingleFlight<Entry>();
+  readonly #pending = new Map<string, { readonly base: string; readonly scopes: ScopeList }>();
+  #entries: Entry[] = [];
+
+  /** `now` gives milliseconds of a clock that does not jump. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** A token with life left in it, from the cache or the token service. Rejects as `fetch` does. */
+  async get(demand: TokenDemand, fetch: FetchToken, signal?: AbortSignal): Promise<HeldToken> {
+    const held = this.#find(demand);
+    if (held !== undefined) return held;
+    const pending = this.#findPending(demand);
+    if (pending !== undefined) {
+      const shared = await this.#flights.run(pending, (inner) => this.#fetch(demand, fetch, inner), signal);
+      if (coversScopes(shared.scopes, demand.narrow)) return shared;
+    }
+    const key = `${demand.base} ${scopeKey(demand.wide)}`;
+    this.#pending.set(key, { base: demand.base, scopes: demand.wide });
+    return this.#flights.run(
+      key,
+      (inner) => this.#fetch(demand, fetch, inner).finally(() => this.#pending.delete(key)),
+      signal,
+    );
+  }
+
+  /** Forgets a token that the registry did not accept. */
+  drop(value: string): void {
+    this.#entries = this.#entries.filter((entry) => entry.value.reveal() !== value);
+  }
+
+  /** True while this token is held and alive by the clock. */
+  holds(value: string): boolean {
+    return this.#entries.some((entry) => entry.value.reveal() === value && this.#isFresh(entry));
+  }
+
+  #find(demand: TokenDemand): Entry | undefined {
+    return this.#entries.find(
+      (entry) =>
+        entry.base === demand.base && coversScopes(entry.scopes, demand.wide) && this.#isFresh(entry),
+    );
+  }
+
+  #findPending(demand: TokenDemand): string | undefined {
+    for (const [key, { base, scopes }] of this.#pending) {
+      if (base === demand.base && coversScopes(scopes, demand.wide)) return key;
+    }
+    return undefined;
+  }
+
+  async #fetch(demand: TokenDemand, fetch: FetchToken, signal: AbortSignal): Promise<Entry> {
+    const askedAt = this.#now();
+    const { token, scopes } = await fetchWideOrNarrow(demand, fetch, signal);
+    const entry = { base: demand.base, scopes, value: token.value, askedAt, lifeMs: token.lifeMs };
+    this.#entries = [...this.#entries.filter((other) => this.#isFresh(other)), entry].slice(-maxEntries);
+    return entry;
+  }
+
+  #isFresh({ askedAt, lifeMs }: Entry): boolean {
+    return askedAt + lifeMs - this.#now() >= Math.min(lifeMs * marginShare, maxMarginMs);
+  }
+}
+
+async function fetchWideOrNarrow(
+  { wide, narrow }: TokenDemand,
+  fetch: FetchToken,
+  signal: AbortSignal,
+): Promise<{ token: Token; scopes: ScopeList }> {
+  try {
+    return { token: await fetch(wide, signal), scopes: wide };
+  } catch (error) {
+    const refused = isRegferryError(error) && error.code === 'E_UNAUTHORIZED' && isClientError(error.status);
+    if (!refused || narrow.length === 0 || scopeKey(narrow) === scopeKey(wide)) throw error;
+    return { token: await fetch(narrow, signal), scopes: narrow };
+  }
+}
+
+function isClientError(status: number | undefined): boolean {
+  return status !== undefined && status >= 400 && status < 500;
+}

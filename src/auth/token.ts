@@ -1,0 +1,137 @@
+import type { Op } from '../content/store.js';
+import { RegferryError } from '../errors.js';
+import type { HttpRequest, HttpResponse, HttpSender } from '../http/message.js';
+import { responseError } from '../http/response-error.js';
+import { appendQuery } from '../http/url.js';
+import { basicHeader } from './basic.js';
+import type { Credential } from './credentials.js';
+import { Secret } from './secret.js';
+
+/** What a token service is asked for. */
+export interface TokenRequest {
+  /** Absolute URL of the token service, already found safe (see realm.ts). */
+  readonly realm: string;
+  /** Origin of the registry that named it. */
+  readonly registryOrigin: string;
+  readonly service?: string | undefined;
+  /** `repository:app:pull,push`, the demanded one first. */
+  readonly scopes: readonly string[];
+  readonly credential?: Credential | undefined;
+}
+
+/** A token and how long it lives, counted from when it was asked for. */
+export interface Token {
+  readonly value: Secret;
+  readonly lifeMs: number;
+}
+
+const maxResponseBytes = 262_144;
+const maxTokenLength = 65_536;
+const defaultLifeMs = 60_000;
+const maxLifeMs = 86_400_000;
+
+/** Statuses on which a refused POST is repeated as GET: GCR 404, others 405, Artifactory 401, ACR 400. */
+const notPosted = new Set([400, 401, 404, 405]);
+
+/**
+ * Gets a token: by GET, with Basic where there is a user name and password; with an identity token by POST (OAuth2
+ * refresh_token), and by GET where the service does not take that. Throws E_UNAUTHORIZED, with the status, on any answer
+ * that is not a token; E_RATE_LIMITED, E_UNAVAILABLE and what the transport throws otherwise.
+ * https://distribution.github.io/distribution/spec/auth/token/ and .../oauth/
+ */
+export async function fetchToken(http: HttpSender, request: TokenRequest, op: Op = {}): Promise<Token> {
+  if (request.credential?.kind === 'identity') {
+    const response = await http.send({
+      ...postRequest(request, request.credential.token),
+      signal: op.signal,
+    });
+    if (!notPosted.has(response.status)) return readToken(response, request);
+    await response.discard();
+  }
+  return readToken(await http.send({ ...getRequest(request), signal: op.signal }), request);
+}
+
+function getRequest(request: TokenRequest): HttpRequest {
+  const service = request.service === undefined ? [] : [`service=${encodeURIComponent(request.service)}`];
+  const scopes = request.scopes.map((scope) => `scope=${encodeURIComponent(scope)}`);
+  const query = [...service, ...scopes].join('&');
+  const login = request.credential === undefined ? undefined : basicHeader(request.credential);
+  return {
+    method: 'GET',
+    url: query === '' ? request.realm : appendQuery(request.realm, query),
+    headers: { accept: 'application/json', ...(login === undefined ? {} : { authorization: login }) },
+    registryOrigin: request.registryOrigin,
+  };
+}
+
+function postRequest(request: TokenRequest, refreshToken: Secret): HttpRequest {
+  const form = new URLSearchParams({
+    grant_type: 'refresh_token',
+    service: request.service ?? new URL(request.registryOrigin).host,
+    client_id: 'regferry',
+    refresh_token: refreshToken.reveal(),
+  });
+  if (request.scopes.length > 0) form.set('scope', request.scopes.join(' '));
+  const bytes = Buffer.from(form.toString());
+  return {
+    method: 'POST',
+    url: request.realm,
+    headers: { accept: 'application/json' },
+    body: { length: bytes.length, type: 'application/x-www-form-urlencoded', open: () => bytes },
+    registryOrigin: request.registryOrigin,
+  };
+}
+
+async function readToken(response: HttpResponse, request: TokenRequest): Promise<Token> {
+  const { host } = new URL(request.realm);
+  if (response.status === 429 || response.status >= 500) {
+    throw await responseError(response, { action: `getting a token from ${host}` });
+  }
+  if (response.status < 200 || response.status > 299) throw await refusal(response, host);
+  const parsed = parseToken(await response.bytes(maxResponseBytes));
+  if (parsed === undefined) {
+    throw new RegferryError('E_UNAUTHORIZED', `the token service ${host} answered without a token`, {
+      status: response.status,
+    });
+  }
+  return parsed;
+}
+
+async function refusal(response: HttpResponse, host: string): Promise<RegferryError> {
+  const { status } = response;
+  const cause = await responseError(response, { action: `getting a token from ${host}` });
+  return new RegferryError('E_UNAUTHORIZED', `the token service ${host} refused (${status})`, {
+    status,
+    registryCodes: cause.registryCodes,
+    cause,
+  });
+}
+
+/**
+ * The body of a token answer: `access_token`, else `token`, and `expires_in` in seconds as given (absent: 60; a day at
+ * most). `issued_at` is left out of account: it is another clock's. Undefined when there is no token that a header can carry.
+ */
+export function parseToken(body: Uint8Array): Token | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(Buffer.from(body).toString('utf8'));
+  } catch {
+    return undefined;
+  }
+  if (typeof json !== 'object' || json === null) return undefined;
+  const fields = new Map<string, unknown>(Object.entries(json));
+  const value = [fields.get('access_token'), fields.get('token')].find(isToken);
+  if (value === undefined) return undefined;
+  return { value: new Secret(value), lifeMs: lifeMs(fields.get('expires_in')) };
+}
+
+function isToken(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= maxTokenLength && /^[\x21-\x7e]+$/.test(value);
+}
+
+function lifeMs(expiresIn: unknown): number {
+  const seconds =
+    typeof expiresIn === 'string' && /^\d{1,9}$/.test(expiresIn) ? Number(expiresIn) : expiresIn;
+  if (typeof seconds !== 'number' || !(seconds > 0)) return defaultLifeMs;
+  return Math.min(seconds * 1000, maxLifeMs);
+}
