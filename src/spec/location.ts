@@ -39,7 +39,11 @@ export function parseLocation(text: string): Location {
 
 /** The location as it would be written on the command line. {@link parseLocation} reads it back. */
 export function formatLocation(location: Location): string {
-  if (location.kind === 'registry') return formatReference(location.reference);
+  if (location.kind === 'registry') {
+    const text = formatReference(location.reference);
+    // A registry may be called `oci`, with a port: only the prefix tells it from a layout then.
+    return text.startsWith(LAYOUT) || OTHER_TRANSPORT.test(text) ? `docker://${text}` : text;
+  }
   const { folder, tag, digest } = location;
   const last = folder.slice(folder.lastIndexOf('/') + 1);
   const ended = /[:@]/.test(last) ? `${folder}/` : folder;

@@ -123,7 +123,12 @@ export function viewManifest(bytes: Uint8Array, mediaType: string): ManifestView
       if (own(document, 'manifests') === undefined) throw refused('an index without manifests');
       return { kind, manifests: readList(document, 'manifests'), ...attached };
     case 'image':
-      return { kind, config: readConfig(document), layers: readList(document, 'layers'), ...attached };
+      return {
+        kind,
+        config: readConfig(document),
+        layers: readList(document, 'layers', DESCRIPTORS - 1),
+        ...attached,
+      };
     case 'artifact':
       return { kind, blobs: readList(document, 'blobs'), ...attached };
   }
@@ -187,14 +192,12 @@ function readConfig(document: JsonObject): Descriptor {
 }
 
 /** A list of descriptors. Absent and null are empty: Go writes an empty list as null. */
-function readList(document: JsonObject, name: string): readonly Descriptor[] {
+function readList(document: JsonObject, name: string, limit: number = DESCRIPTORS): readonly Descriptor[] {
   const list = own(document, name) ?? [];
   if (!Array.isArray(list)) throw refused(`its ${name} are not a list`);
-  if (list.length >= DESCRIPTORS) {
-    throw new RegferryError(
-      'E_LIMIT',
-      `manifest has ${list.length} ${name}: more than the limit of ${DESCRIPTORS} descriptors`,
-    );
+  if (list.length > limit) {
+    const message = `manifest refused: it has ${list.length} ${name}, and more than ${DESCRIPTORS} descriptors is over the limit`;
+    throw new RegferryError('E_LIMIT', message);
   }
   return list.map((entry: unknown, at) => parseDescriptor(entry, `${name}[${at}]`));
 }

@@ -80,7 +80,7 @@ export function selectPlatform<T extends PlatformEntry>(entries: readonly T[], w
   const best = matches.find((entry) => entry.platform?.osVersion === wanted.osVersion) ?? matches[0];
   if (best !== undefined) return best;
   const there = new Set(images.flatMap((entry) => (entry.platform ? [formatPlatform(entry.platform)] : [])));
-  const listed = [...there].slice(0, 50).join(', ') + (there.size > 50 ? ` and ${there.size - 50} more` : '');
+  const listed = printable([...there].join(', '), 1_000);
   const offer = there.size === 0 ? 'the index names no platforms' : `there are: ${listed}`;
   throw new RegferryError('E_NO_SUCH_PLATFORM', `no image for ${formatPlatform(wanted)}; ${offer}`);
 }

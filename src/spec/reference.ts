@@ -42,6 +42,7 @@ export function parseReference(text: string): Reference {
     throw bad(text, 'this is an image id; write repository@sha256:… for a digest');
 
   const at = rest.indexOf('@');
+  if (at !== rest.lastIndexOf('@')) throw bad(text, 'there is more than one @');
   const named = at < 0 ? rest : rest.slice(0, at);
   const digest = at < 0 ? undefined : parseDigestPart(rest.slice(at + 1), text);
   const colon = named.indexOf(':', named.lastIndexOf('/') + 1);
@@ -153,7 +154,6 @@ function badRepository(text: string, why: string): RegferryError {
 
 /** The text for a message. Someone may have written user:password@registry: what is in front of the @ stays out then. */
 function withoutUser(text: string): string {
-  const at = text.lastIndexOf('@');
-  const holdsUser = at >= 0 && text.slice(0, at).includes(':') && !/^sha[0-9]/i.test(text.slice(at + 1));
-  return printable(holdsUser ? `***${text.slice(at)}` : text, 200);
+  const user = /^.*@(?!sha[0-9])/is.exec(text)?.[0] ?? '';
+  return printable(user.includes(':') ? `***@${text.slice(user.length)}` : text, 200);
 }
