@@ -1,10 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
+// Set by .ci/run, which counts from it.
+const report = process.env['TEST_REPORT_FILE'];
+
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/**/*.test.ts'],
     testTimeout: 20_000,
     hookTimeout: 30_000,
+    reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
   },
 });
