@@ -105,3 +105,10 @@ export function toRegferryError(error: unknown): RegferryError {
   const message = error instanceof Error ? error.message : String(error);
   return new RegferryError('E_INTERNAL', `unexpected: ${message}`, { cause: error });
 }
+
+/** The error with its side filled in; an error that has a side keeps it. Non-regferry errors are converted first. */
+export function withSide(error: unknown, side: Side): RegferryError {
+  const known = toRegferryError(error);
+  if (known.side !== undefined) return known;
+  return new RegferryError(known.code, known.message, { ...known, cause: known.cause ?? known, side });
+}

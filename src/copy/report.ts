@@ -26,6 +26,17 @@ export interface TargetReport {
   error?: RegferryError;
 }
 
+/** A report before anything happened. */
+export function emptyTargetReport(reference: string): TargetReport {
+  return {
+    reference,
+    changed: false,
+    blobs: { copied: 0, mounted: 0, skipped: 0, foreign: 0 },
+    manifests: { copied: 0, skipped: 0 },
+    bytes: { copied: 0, mounted: 0, skipped: 0 },
+  };
+}
+
 /** What a copy did. Targets appear in the order in which they were given. */
 export interface CopyReport {
   ok: boolean;

@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
+
+import {
+  basicCredential,
+  chainCredentials,
+  staticCredentials,
+  type CredentialProvider,
+} from '../auth/credentials.js';
+import { RegferryError, type Side } from '../errors.js';
+import type { OriginSettings } from '../http/connections.js';
+import type { Environment } from './environment.js';
+import type { SideOptions } from './options.js';
+
+/** The credentials of one side: its own login first, then its provider, then the environment's. */
+export function credentialsOf(
+  side: Side,
+  options: SideOptions,
+  environment: Environment | undefined,
+): CredentialProvider | undefined {
+  if (options.anonymous === true) return undefined;
+  const { username, password, credentials } = options;
+  if ((username === undefined) !== (password === undefined)) {
+    throw new RegferryError('E_USAGE', `the ${side}'s user name and password belong together: give both`, {
+      side,
+    });
+  }
+  const own =
+    username === undefined || password === undefined
+      ? []
+      : [staticCredentials(basicCredential(username, password, `the ${side}'s login options`))];
+  const others = [credentials, environment?.credentials].filter((provider) => provider !== undefined);
+  return chainCredentials([...own, ...others]);
+}
+
+/**
+ * How connections of one side are made. Certificate authorities serve every origin of the side (a token service often
+ * shares the registry's); the client certificate and `insecure` belong to the registries' own origins alone.
+ * Throws E_CONFIG for files that cannot be read.
+ */
+export function connectionSettings(
+  options: SideOptions,
+  environment: Environment | undefined,
+  isRegistry: (origin: string) => boolean,
+): (origin: string) => OriginSettings {
+  const { caFile, certFile, keyFile, insecure } = options;
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw new RegferryError('E_USAGE', 'a client certificate and its key belong together: give both files');
+  }
+  const ca = caFile === undefined ? [] : [readPem(caFile)];
+  const pair =
+    certFile === undefined || keyFile === undefined ? {} : { cert: readPem(certFile), key: readPem(keyFile) };
+  return (origin) => {
+    const own = isRegistry(origin);
+    const given = environment?.tls(origin, ca) ?? (ca.length === 0 ? {} : { ca: withRoots(ca) });
+    return {
+      ...given,
+      ...(own ? { ...pair, insecure } : { cert: undefined, key: undefined }),
+      proxy: environment?.proxy(origin),
+    };
+  };
+}
+
+function withRoots(ca: readonly string[]): readonly string[] {
+  return [...rootCertificates, ...ca];
+}
+
+function readPem(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new RegferryError('E_CONFIG', `cannot read ${file}: ${reason}`, { cause: error });
+  }
+}

@@ -1,0 +1,124 @@
+import type { CopyJob, CopyTarget } from '../copy/job.js';
+import type { CopyReport, TargetReport } from '../copy/report.js';
+import { runCopy, type CopyOutcome } from '../copy/run.js';
+import { RegferryError } from '../errors.js';
+import { parsePlatform } from '../spec/platform.js';
+import type { CopyOptions } from './options.js';
+import { openSource, openTargets, type OpenedSource, type SourceImage, type TargetImage } from './images.js';
+import { Session } from './session.js';
+
+/** Thrown when a copy failed at the source or at any target. Its code is the common one, or E_PARTIAL. */
+export class CopyError extends RegferryError {
+  override readonly name: string = 'CopyError';
+  /** What happened all the same: targets that succeeded are in it too. */
+  readonly report: CopyReport;
+
+  constructor(error: RegferryError, report: CopyReport) {
+    super(error.code, error.message, { ...error, cause: error });
+    this.report = report;
+  }
+}
+
+/**
+ * Copies an image, or a whole index with all that it names, to one or more targets: same bytes, same digests, only what
+ * is missing, tags last, and proved by reading them back.
+ *
+ * References are `[registry/]repository[:tag][@digest]` by Docker's rules, or `oci:FOLDER[:tag|@digest]`. A target
+ * without a tag takes the source's. Throws {@link CopyError} when anything failed, with the report of what was done, and
+ * RegferryError (E_USAGE, E_REFERENCE, E_CONFIG, E_LAYOUT) before anything was asked when the arguments are wrong.
+ */
+export async function copy(
+  source: SourceImage,
+  targets: TargetImage | readonly TargetImage[],
+  options: CopyOptions = {},
+): Promise<CopyReport> {
+  return runReported(source, targets, options, false);
+}
+
+/** The work of {@link copy}, with every write left out when `dryRun` is set. */
+export async function runReported(
+  source: SourceImage,
+  targets: TargetImage | readonly TargetImage[],
+  options: CopyOptions,
+  dryRun: boolean,
+): Promise<CopyReport> {
+  const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
+  const session = new Session(options);
+  try {
+    const from = await openSource(session, source);
+    const to = await openTargets(session, from, isList(targets) ? targets : [targets], dryRun);
+    const job: CopyJob = {
+      ...session.engineOptions(),
+      source: from.store,
+      key: from.key,
+      targets: to,
+      platform,
+      includeForeign: options.includeForeign ?? false,
+      dryRun,
+    };
+    const report = reportOf(session, from, to, await runCopy(job));
+    const failure = failureOf(report);
+    if (failure !== undefined) throw new CopyError(failure, report);
+    return report;
+  } finally {
+    await session.close();
+  }
+}
+
+function reportOf(
+  session: Session,
+  from: OpenedSource,
+  to: readonly CopyTarget[],
+  outcome: CopyOutcome,
+): CopyReport {
+  const { root, error } = outcome;
+  const targets = [...outcome.targets];
+  return {
+    ok:
+      error === undefined &&
+      targets.every((target) => target.error === undefined) &&
+      targets.length === to.length,
+    source: {
+      reference: from.reference,
+      ...(root === undefined ? {} : { digest: root.digest, mediaType: root.mediaType, size: root.size }),
+    },
+    targets,
+    ...(error === undefined ? {} : { error }),
+    ...session.totals(),
+  };
+}
+
+/** The error of a run as a whole: the source's, the one that all targets share, or E_PARTIAL. */
+function failureOf(report: CopyReport): RegferryError | undefined {
+  if (report.error !== undefined) return report.error;
+  const failed = report.targets.filter(hasError);
+  const first = failed[0]?.error;
+  if (first === undefined) return undefined;
+  const alike =
+    failed.length === report.targets.length && failed.every(({ error }) => error.code === first.code);
+  if (alike) return failed.length === 1 ? first : several(first.code, failed, report);
+  return several('E_PARTIAL', failed, report);
+}
+
+function several(
+  code: RegferryError['code'],
+  failed: readonly { readonly reference: string; readonly error: RegferryError }[],
+  report: CopyReport,
+): RegferryError {
+  const which = failed.map(({ reference }) => reference).join(', ');
+  const error = new RegferryError(
+    code,
+    `${failed.length} of ${report.targets.length} targets failed: ${which}`,
+    { side: 'target', cause: failed[0]?.error },
+  );
+  report.error = error;
+  return error;
+}
+
+function hasError(target: TargetReport): target is TargetReport & { error: RegferryError } {
+  return target.error !== undefined;
+}
+
+function isList(targets: TargetImage | readonly TargetImage[]): targets is readonly TargetImage[] {
+  return Array.isArray(targets);
+}

@@ -1,0 +1,97 @@
+import type { ContentSource, Manifest } from '../content/store.js';
+import { Lanes } from '../copy/lanes.js';
+import { narrowToPlatform } from '../copy/root.js';
+import { Walk } from '../copy/walk.js';
+import { RegferryError, withSide } from '../errors.js';
+import type { Descriptor } from '../spec/descriptor.js';
+import { parseLocation } from '../spec/location.js';
+import { parsePlatform } from '../spec/platform.js';
+import { parseRepository } from '../spec/reference.js';
+import { openSource, type OpenedSource } from './images.js';
+import type { ImageOptions, ReadOptions } from './options.js';
+import { Session } from './session.js';
+
+/** A reference and what it stands for. */
+export interface ImageDigest {
+  readonly reference: string;
+  readonly digest: string;
+  readonly mediaType: string;
+  /** Bytes of the manifest; -1 where the registry does not tell without sending it. */
+  readonly size: number;
+}
+
+/**
+ * The digest of an image, by HEAD alone where the registry tells it there; a manifest for `platform` is read to find it.
+ * Throws E_NOT_FOUND, E_NO_SUCH_PLATFORM and what reaching a registry throws.
+ */
+export async function digest(image: string, options: ImageOptions = {}): Promise<ImageDigest> {
+  return reading(options, image, async (from, signal, session) => {
+    const { descriptor } =
+      options.platform === undefined
+        ? { descriptor: await resolved(from, signal) }
+        : await fetched(from, options.platform, signal, session);
+    const { mediaType, size } = descriptor;
+    return { reference: from.reference, digest: descriptor.digest, mediaType, size };
+  });
+}
+
+/** An image's manifest, byte for byte as it is stored: hashing `bytes` gives `descriptor.digest`. Throws as {@link digest}. */
+export async function manifest(image: string, options: ImageOptions = {}): Promise<Manifest> {
+  return reading(options, image, (from, signal, session) => fetched(from, options.platform, signal, session));
+}
+
+/** Every tag of a repository (or layout folder, `oci:FOLDER`), as the registry gives them, page by page. */
+export async function* tags(repository: string, options: ReadOptions = {}): AsyncGenerator<string> {
+  const session = new Session(options);
+  try {
+    yield* (await openRepository(session, repository)).tags({ signal: session.signal });
+  } catch (error) {
+    throw withSide(error, 'source');
+  } finally {
+    await session.close();
+  }
+}
+
+async function openRepository(session: Session, text: string): Promise<ContentSource> {
+  if (!text.startsWith('oci:')) return session.repository(parseRepository(text), 'source', 'pull');
+  const location = parseLocation(text);
+  if (location.kind !== 'layout' || location.tag !== undefined || location.digest !== undefined) {
+    throw new RegferryError('E_REFERENCE', `"${text}": a folder is wanted here, without a tag or digest`);
+  }
+  return session.layout(location.folder, 'read');
+}
+
+async function reading<T>(
+  options: ReadOptions,
+  image: string,
+  work: (from: OpenedSource, signal: AbortSignal, session: Session) => Promise<T>,
+): Promise<T> {
+  const session = new Session(options);
+  try {
+    return await work(await openSource(session, image), session.signal, session);
+  } catch (error) {
+    throw withSide(error, 'source');
+  } finally {
+    await session.close();
+  }
+}
+
+async function resolved(from: OpenedSource, signal: AbortSignal): Promise<Descriptor> {
+  const { store, key } = from;
+  // A HEAD that says "absent" says nothing more; the GET has the registry's own words.
+  return (await store.resolve(key, { signal })) ?? (await store.fetch(key, { signal })).descriptor;
+}
+
+async function fetched(
+  from: OpenedSource,
+  platform: string | undefined,
+  signal: AbortSignal,
+  session: Session,
+): Promise<Manifest> {
+  const { store, key } = from;
+  if (platform === undefined) return store.fetch(key, { signal });
+  const wanted = parsePlatform(platform);
+  const walk = new Walk(store, new Lanes(1), { signal });
+  const { emit } = session.engineOptions();
+  return (await narrowToPlatform(await walk.root(key), wanted, store, walk, signal, emit)).manifest;
+}

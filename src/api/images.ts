@@ -1,0 +1,138 @@
+import { REF_NAME } from '../content/layout-index.js';
+import type { ContentSource, ContentTarget, ManifestKey } from '../content/store.js';
+import { DryTarget } from '../copy/dry-target.js';
+import type { CopyTarget } from '../copy/job.js';
+import { RegferryError } from '../errors.js';
+import type { Digest } from '../spec/digest.js';
+import { formatLocation, parseLocation, type Location } from '../spec/location.js';
+import { formatReference } from '../spec/reference.js';
+import type { Session } from './session.js';
+
+/** An image in a store of the caller's own; without a tag and a digest, `latest`. */
+export interface StoreImage<Store extends ContentSource> {
+  readonly store: Store;
+  readonly tag?: string | undefined;
+  readonly digest?: Digest | undefined;
+}
+
+/** What can be copied from: a reference, or an image in a store. */
+export type SourceImage = string | StoreImage<ContentSource>;
+/** What can be copied to. */
+export type TargetImage = string | StoreImage<ContentTarget>;
+
+/** A source image, found. */
+export interface OpenedSource {
+  readonly store: ContentSource;
+  readonly key: ManifestKey;
+  /** The tag that a target without one takes; none for a source that was named by digest alone. */
+  readonly tag?: string | undefined;
+  readonly reference: string;
+}
+
+/**
+ * Opens a source image. Without a tag and a digest `latest` stands in for a registry; a layout then has to hold one
+ * manifest alone. Throws E_REFERENCE, E_LAYOUT, E_USAGE (several images in a layout).
+ */
+export async function openSource(session: Session, image: SourceImage): Promise<OpenedSource> {
+  if (typeof image !== 'string')
+    return sourceOf(image.store, image.tag, image.digest, image.store.toString());
+  const location = parseLocation(image);
+  if (location.kind === 'registry') {
+    const { reference } = location;
+    const store = session.repository(reference, 'source', 'pull');
+    const name = formatReference({ ...reference, tag: undefined, digest: undefined });
+    return sourceOf(store, reference.tag, reference.digest, name);
+  }
+  const store = await session.layout(location.folder, 'read');
+  const folder = formatLocation({ ...location, tag: undefined, digest: undefined });
+  const { tag, digest } = location;
+  if (tag !== undefined || digest !== undefined) return sourceOf(store, tag, digest, folder);
+  const descriptor = await store.single();
+  const only = descriptor.annotations?.[REF_NAME];
+  return {
+    ...sourceOf(store, only, only === undefined ? descriptor.digest : undefined, folder),
+    key: descriptor,
+  };
+}
+
+/** Next to a digest, which says what is meant, a tag is only a name. */
+function sourceOf(
+  store: ContentSource,
+  named: string | undefined,
+  digest: Digest | undefined,
+  name: string,
+): OpenedSource {
+  const tag = named ?? (digest === undefined ? 'latest' : undefined);
+  const key = digest === undefined ? { tag: tag ?? 'latest' } : { digest };
+  return { store, key, tag, reference: printed(name, tag, digest) };
+}
+
+/** One target as it was asked for: where, and what it is to be called. */
+interface Wanted {
+  /** The same for references of one repository. */
+  readonly place: string;
+  readonly name: string;
+  readonly tag: string | undefined;
+  readonly digest: Digest | undefined;
+  readonly open: () => Promise<ContentTarget>;
+}
+
+/**
+ * Opens the targets of a copy, one store a repository. A target's tag is its own or the source's; its digest is a guard.
+ * Throws E_REFERENCE, E_LAYOUT, E_USAGE (the same reference twice, one login for several registries).
+ */
+export async function openTargets(
+  session: Session,
+  source: OpenedSource,
+  images: readonly TargetImage[],
+  dryRun: boolean,
+): Promise<readonly CopyTarget[]> {
+  if (images.length === 0) throw new RegferryError('E_USAGE', 'a copy needs at least one target');
+  const locations = images.map((image) => (typeof image === 'string' ? parseLocation(image) : image));
+  session.checkTargets(locations.flatMap((location) => ('kind' in location ? [location] : [])));
+  const stores = new Map<string, ContentTarget>();
+  const targets = new Map<string, CopyTarget>();
+  for (const wanted of locations.map((location) => wantedOf(session, location, dryRun))) {
+    let store = stores.get(wanted.place);
+    if (store === undefined) {
+      const opened = await wanted.open();
+      stores.set(wanted.place, (store = dryRun ? new DryTarget(opened) : opened));
+    }
+    const { name, digest } = wanted;
+    // A digest alone asks for a push by digest; next to a tag it is a guard only.
+    const tag = wanted.tag ?? (digest === undefined ? source.tag : undefined);
+    const reference = printed(name, tag, undefined);
+    if (targets.has(reference)) throw new RegferryError('E_USAGE', `the target ${reference} is given twice`);
+    targets.set(reference, { store, tag, expect: digest, reference });
+  }
+  return [...targets.values()];
+}
+
+function wantedOf(session: Session, image: Location | StoreImage<ContentTarget>, dryRun: boolean): Wanted {
+  if (!('kind' in image)) {
+    const { store, tag, digest } = image;
+    return {
+      place: JSON.stringify(store.place),
+      name: store.toString(),
+      tag,
+      digest,
+      open: () => Promise.resolve(store),
+    };
+  }
+  if (image.kind === 'layout') {
+    const { folder, tag, digest } = image;
+    const name = formatLocation({ kind: 'layout', folder });
+    const open = async (): Promise<ContentTarget> =>
+      dryRun ? session.dryLayout(folder) : session.layout(folder, 'write');
+    return { place: name, name, tag, digest, open };
+  }
+  const { reference } = image;
+  const { registry, repository, tag, digest } = reference;
+  const name = formatReference({ registry, repository });
+  const open = async (): Promise<ContentTarget> => session.repository(reference, 'target', 'push');
+  return { place: `${registry.toLowerCase()}/${repository}`, name, tag, digest, open };
+}
+
+function printed(name: string, tag: string | undefined, digest: Digest | undefined): string {
+  return `${name}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
+}

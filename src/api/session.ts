@@ -1,0 +1,217 @@
+import { setTimeout as wait } from 'node:timers/promises';
+
+import { createAuthorizer } from '../auth/authorize.js';
+import type { ContentTarget, Op } from '../content/store.js';
+import { openLayout, type LayoutStore } from '../content/layout-store.js';
+import { MemoryStore } from '../content/memory-store.js';
+import type { CopyJob } from '../copy/job.js';
+import { RegferryError, isRegferryError, type Side } from '../errors.js';
+import type { HttpEvent } from '../http/message.js';
+import { backoff as backoffMs } from '../http/retry.js';
+import { RETRIES } from '../http/limits.js';
+import { createTransport, type Transport } from '../http/transport.js';
+import { RegistryClient } from '../registry/client.js';
+import { registryOrigin } from '../registry/origin.js';
+import { Repository } from '../registry/repository.js';
+import type { Location } from '../spec/location.js';
+import { sameRegistry, type Reference } from '../spec/reference.js';
+import { userAgent } from '../version.js';
+import { connectionSettings, credentialsOf } from './connection.js';
+import type { RegferryEvent } from '../copy/events.js';
+import type { CommonOptions, SideOptions } from './options.js';
+
+/** Transfers at a time at a host: enough to fill a line, few enough to be polite. */
+const CONCURRENCY = 6;
+
+/** What the sides of a call are given. */
+export interface SessionOptions extends CommonOptions {
+  readonly source?: SideOptions | undefined;
+  readonly target?: SideOptions | undefined;
+}
+
+/** What one call counts. */
+export interface Totals {
+  readonly requests: { source: number; target: number };
+  readonly retries: number;
+  readonly durationMs: number;
+}
+
+/**
+ * The composition root of one call: turns options into transports, registry clients and stores, counts requests, and
+ * closes all of it at the end.
+ */
+export class Session {
+  readonly signal: AbortSignal;
+  readonly #options: SessionOptions;
+  readonly #transports = new Map<Side, Transport>();
+  readonly #clients = new Map<string, RegistryClient>();
+  readonly #layouts: LayoutStore[] = [];
+  /** The registries' own origins, by side. */
+  readonly #origins = { source: new Set<string>(), target: new Set<string>() };
+  readonly #requests = { source: 0, target: 0 };
+  readonly #started = performance.now();
+  readonly #end = new AbortController();
+  #retries = 0;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.signal =
+      options.signal === undefined ? this.#end.signal : AbortSignal.any([options.signal, this.#end.signal]);
+  }
+
+  /** A repository of a registry, as one side of the call. */
+  repository(reference: Reference, side: Side, access: 'pull' | 'push'): Repository {
+    const { retries = RETRIES, chunkSize } = this.#options;
+    return new Repository({
+      client: this.#client(reference.registry, side),
+      repository: reference.repository,
+      access,
+      upload: { chunkSize, retries, backoff },
+    });
+  }
+
+  /** A layout folder to read, or with `write` one that is made where it is missing. Throws E_LAYOUT. */
+  async layout(folder: string, access: 'read' | 'write'): Promise<LayoutStore> {
+    const store = await openLayout(folder, { access, create: access === 'write' });
+    this.#layouts.push(store);
+    return store;
+  }
+
+  /** A layout folder as the target of a dry run: what is there is read, nothing is made or locked. */
+  async dryLayout(folder: string): Promise<ContentTarget> {
+    try {
+      return await this.layout(folder, 'read');
+    } catch (error) {
+      if (isRegferryError(error) && isMissing(error.cause)) return new MemoryStore({ host: folder });
+      throw error;
+    }
+  }
+
+  /** Refuses to send one login or client key to several registries (E_USAGE). */
+  checkTargets(locations: readonly Location[]): void {
+    const { username, keyFile } = this.#options.target ?? {};
+    if (username === undefined && keyFile === undefined) return;
+    const hosts = locations.flatMap((location) =>
+      location.kind === 'registry' ? [location.reference.registry] : [],
+    );
+    const first = hosts[0];
+    if (first === undefined || hosts.every((host) => sameRegistry(host, first))) return;
+    throw new RegferryError(
+      'E_USAGE',
+      `one login was given for several registries (${[...new Set(hosts)].join(', ')}): copy to one of them at a time, or log in to each`,
+    );
+  }
+
+  /** What the engine needs of every call. */
+  engineOptions(): Pick<CopyJob, 'concurrency' | 'resume' | 'signal' | 'emit' | 'sleep'> {
+    const { concurrency = CONCURRENCY, retries = RETRIES } = this.#options;
+    return {
+      concurrency,
+      resume: { retries, backoff },
+      signal: this.signal,
+      emit: (event) => this.#emit(event),
+      sleep,
+    };
+  }
+
+  totals(): Totals {
+    return {
+      requests: { ...this.#requests },
+      retries: this.#retries,
+      durationMs: Math.round(performance.now() - this.#started),
+    };
+  }
+
+  /** Ends whatever still runs, closes connections and gives locks back. */
+  async close(): Promise<void> {
+    this.#end.abort();
+    await Promise.all([
+      ...[...this.#transports.values()].map((transport) => transport.close()),
+      ...this.#layouts.map((layout) => layout.close()),
+    ]);
+  }
+
+  #client(registry: string, side: Side): RegistryClient {
+    const key = `${side} ${registry.toLowerCase()}`;
+    let client = this.#clients.get(key);
+    if (client === undefined) this.#clients.set(key, (client = this.#newClient(registry, side)));
+    return client;
+  }
+
+  #newClient(registry: string, side: Side): RegistryClient {
+    const sideOptions = this.#side(side);
+    const http = this.#transport(side);
+    const authorizer = createAuthorizer({
+      registry,
+      side,
+      http,
+      credentials: credentialsOf(side, sideOptions, this.#options.environment),
+      trustedRealms: this.#options.trustedRealms,
+      onNote: (message) => this.#emit({ type: 'note', message }),
+    });
+    const { plainHttp } = sideOptions;
+    return new RegistryClient({
+      registry,
+      side,
+      http,
+      authorizer,
+      origin: (op) => this.#origin(registry, side, plainHttp, op),
+    });
+  }
+
+  async #origin(registry: string, side: Side, plainHttp: boolean | undefined, op: Op): Promise<string> {
+    const origin = await registryOrigin(registry, { plainHttp }, op);
+    this.#origins[side].add(origin);
+    return origin;
+  }
+
+  #side(side: Side): SideOptions {
+    return this.#options[side] ?? {};
+  }
+
+  #transport(side: Side): Transport {
+    let transport = this.#transports.get(side);
+    if (transport === undefined) {
+      const { retries, idleTimeoutMs, maxRetryWaitMs, allowPrivateRedirects, environment } = this.#options;
+      transport = createTransport({
+        userAgent,
+        retries,
+        idleTimeoutMs,
+        maxRetryWaitMs,
+        allowPrivateRedirects,
+        settings: connectionSettings(this.#side(side), environment, (origin) =>
+          this.#origins[side].has(origin),
+        ),
+        onEvent: (event) => this.#count(event, side),
+      });
+      this.#transports.set(side, transport);
+    }
+    return transport;
+  }
+
+  #count(event: HttpEvent, side: Side): void {
+    if (event.type === 'request') this.#requests[side] += 1;
+    if (event.type === 'retry') this.#retries += 1;
+    this.#emit({ ...event, side });
+  }
+
+  #emit(event: RegferryEvent): void {
+    try {
+      this.#options.onEvent?.(event);
+    } catch {
+      // A listener's mistake must not become a failed copy.
+    }
+  }
+}
+
+function isMissing(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+}
+
+async function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await wait(ms, undefined, { signal });
+}
+
+async function backoff(failures: number, signal: AbortSignal | undefined): Promise<void> {
+  await sleep(backoffMs(failures, Math.random), signal);
+}

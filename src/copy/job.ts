@@ -1,0 +1,35 @@
+import type { ContentSource, ContentTarget, ManifestKey } from '../content/store.js';
+import type { Digest } from '../spec/digest.js';
+import type { Platform } from '../spec/platform.js';
+import type { CopyEvent } from './events.js';
+import type { ResumePolicy } from './resuming.js';
+
+/** One reference to write: a repository, and the tag in it; without a tag the image is pushed by digest alone. */
+export interface CopyTarget {
+  readonly store: ContentTarget;
+  readonly tag?: string | undefined;
+  /** What the root's digest must be, or nothing is written (E_GUARD). */
+  readonly expect?: Digest | undefined;
+  /** How the reference is printed. */
+  readonly reference: string;
+}
+
+/** Everything that one run of the engine needs. */
+export interface CopyJob {
+  readonly source: ContentSource;
+  readonly key: ManifestKey;
+  readonly targets: readonly CopyTarget[];
+  /** Copy only this platform's manifest out of an index; a lone manifest must be of it. */
+  readonly platform?: Platform | undefined;
+  /** Copy the blobs of non-distributable layers too. */
+  readonly includeForeign: boolean;
+  /** Ask everything, write nothing. */
+  readonly dryRun: boolean;
+  /** Transfers at a time at each host. */
+  readonly concurrency: number;
+  readonly resume: ResumePolicy;
+  readonly signal: AbortSignal;
+  readonly emit: (event: CopyEvent) => void;
+  /** Waits, for the read-back of a slow registry. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+}

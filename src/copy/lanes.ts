@@ -1,0 +1,44 @@
+import pLimit, { type LimitFunction } from 'p-limit';
+
+/** Blobs up to this size cost a round trip rather than bandwidth: they travel in the wide lane. */
+const SMALL_BYTES = 1024 * 1024;
+/** Checks and small blobs run this many times wider than transfers. */
+const WIDTH = 4;
+
+/** The limiters of one host. Tasks in a lane never wait for a task of the same lane. */
+export class Lanes {
+  readonly #wide: LimitFunction;
+  readonly #transfers: LimitFunction;
+
+  /** @param concurrency transfers at a time; checks and small blobs get four times as many. */
+  constructor(concurrency: number) {
+    this.#wide = pLimit(concurrency * WIDTH);
+    this.#transfers = pLimit(concurrency);
+  }
+
+  /** Runs a request without a body of note. */
+  check<T>(task: () => Promise<T>): Promise<T> {
+    return this.#wide(task);
+  }
+
+  /** Runs the transfer of `size` bytes; small ones do not queue behind large ones. */
+  transfer<T>(size: number, task: () => Promise<T>): Promise<T> {
+    return size <= SMALL_BYTES ? this.#wide(task) : this.#transfers(task);
+  }
+}
+
+/** One set of lanes for each host of a run. */
+export class LanesByHost {
+  readonly #lanes = new Map<string, Lanes>();
+  readonly #concurrency: number;
+
+  constructor(concurrency: number) {
+    this.#concurrency = concurrency;
+  }
+
+  of(host: string): Lanes {
+    let lanes = this.#lanes.get(host);
+    if (lanes === undefined) this.#lanes.set(host, (lanes = new Lanes(this.#concurrency)));
+    return lanes;
+  }
+}

@@ -1,0 +1,75 @@
+import type { ContentTarget, Manifest, ManifestKey } from '../content/store.js';
+import { RegferryError, isRegferryError } from '../errors.js';
+
+/** How long a registry may go on showing the old state after a write, in steps; 7.7 s in all. */
+const WAITS_MS = [200, 500, 1000, 2000, 4000] as const;
+
+/** What a tag was before: a digest, absent (null), or not known. */
+export type Previous = string | null | undefined;
+
+/** What {@link prove} compares, and how it waits. */
+export interface Proof {
+  readonly target: ContentTarget;
+  readonly key: ManifestKey;
+  /** How the reference is printed. */
+  readonly reference: string;
+  readonly expected: Manifest;
+  readonly previous: Previous;
+  readonly signal: AbortSignal;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+/**
+ * Reads a reference back and compares its bytes, hashed here, with what was written. The old state is asked again for up
+ * to 8 s; another well-formed digest is someone else's write (E_TAG_MOVED); bytes that are not their own digest, or come
+ * back under another media type, are E_READ_BACK.
+ */
+export async function prove(proof: Proof): Promise<void> {
+  const { expected, reference, signal } = proof;
+  const { digest, mediaType } = expected.descriptor;
+  for (const wait of [...WAITS_MS, undefined]) {
+    const found = await readBack(proof);
+    if (found?.descriptor.digest === digest) {
+      if (found.descriptor.mediaType === mediaType && found.bytes.equals(expected.bytes)) return;
+      throw new RegferryError(
+        'E_READ_BACK',
+        `${reference} was written as ${mediaType} but reads back as ${found.descriptor.mediaType}`,
+        { side: 'target', digest },
+      );
+    }
+    if (found !== undefined && found.descriptor.digest !== proof.previous) {
+      throw new RegferryError(
+        'E_TAG_MOVED',
+        `${reference} was written as ${digest} but reads back as ${found.descriptor.digest}: someone else moved the tag meanwhile`,
+        { side: 'target', digest },
+      );
+    }
+    if (wait !== undefined) await proof.sleep(wait, signal);
+  }
+  throw new RegferryError(
+    'E_READ_BACK',
+    `${reference} was written as ${digest} and accepted, but 8 s later still reads back as ${proof.previous ?? 'absent'}`,
+    { side: 'target', digest },
+  );
+}
+
+async function readBack(proof: Proof): Promise<Manifest | undefined> {
+  try {
+    return await proof.target.fetch(proof.key, { signal: proof.signal });
+  } catch (error) {
+    if (!isRegferryError(error)) throw error;
+    if (error.code === 'E_NOT_FOUND') return undefined;
+    if (error.code === 'E_DIGEST_MISMATCH' || error.code === 'E_SIZE_MISMATCH') {
+      throw new RegferryError(
+        'E_READ_BACK',
+        `${proof.reference} was written, but its read-back: ${error.message}`,
+        {
+          side: 'target',
+          digest: proof.expected.descriptor.digest,
+          cause: error,
+        },
+      );
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,110 @@
+import { Readable } from 'node:stream';
+
+import type { OpenBlob } from '../content/store.js';
+import { isRegferryError } from '../errors.js';
+import type { Descriptor } from '../spec/descriptor.js';
+
+/** A try that moved this much counts as progress, and does not use up a retry. */
+const PROGRESS_BYTES = 1024 * 1024;
+/** Even with progress, a blob is not taken up again more often than this. */
+const RESUMES = 100;
+
+/** When a broken read is taken up again. */
+export interface ResumePolicy {
+  /** Repeats without progress. */
+  readonly retries: number;
+  /** Waits before the next try; `failures` counts those in a row without progress. */
+  readonly backoff: (failures: number, signal: AbortSignal | undefined) => Promise<void>;
+}
+
+/**
+ * Opens a blob so that a cut, a reset or a stall at the source is taken up again at the byte where it broke off, while
+ * the reader notices nothing. As long as each try moves 1 MiB it goes on, 100 times at most.
+ */
+export function resuming(open: OpenBlob, descriptor: Descriptor, policy: ResumePolicy): OpenBlob {
+  return async ({ offset = 0, signal }) => {
+    const first = await open({ offset, signal });
+    return new ResumingStream(open, descriptor.size, policy, { offset, signal }, first);
+  };
+}
+
+class ResumingStream extends Readable {
+  readonly #open: OpenBlob;
+  readonly #size: number;
+  readonly #policy: ResumePolicy;
+  readonly #signal: AbortSignal | undefined;
+  #current: Readable;
+  #position: number;
+  #resumedAt: number;
+  #failures = 0;
+  #resumes = 0;
+
+  constructor(
+    open: OpenBlob,
+    size: number,
+    policy: ResumePolicy,
+    from: { readonly offset: number; readonly signal: AbortSignal | undefined },
+    first: Readable,
+  ) {
+    super({ highWaterMark: 64 * 1024 });
+    this.#open = open;
+    this.#size = size;
+    this.#policy = policy;
+    this.#signal = from.signal;
+    this.#position = from.offset;
+    this.#resumedAt = from.offset;
+    this.#current = first;
+    this.#attach(first);
+  }
+
+  override _read(): void {
+    this.#current.resume();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#current.destroy();
+    done(error);
+  }
+
+  #attach(stream: Readable): void {
+    stream.pause();
+    stream.on('data', (piece: Uint8Array) => {
+      this.#position += piece.length;
+      if (!this.push(piece)) stream.pause();
+    });
+    stream.once('end', () => {
+      if (this.#position >= this.#size) this.push(null);
+      else void this.#resume(undefined);
+    });
+    stream.once('error', (error) => void this.#resume(error));
+    stream.on('error', () => undefined);
+  }
+
+  /** A clean end before the last byte is a cut as well: with chunked framing it looks the same. */
+  async #resume(error: Error | undefined): Promise<void> {
+    if (this.destroyed) return;
+    if (this.#position - this.#resumedAt >= PROGRESS_BYTES) this.#failures = 0;
+    this.#failures += 1;
+    this.#resumes += 1;
+    const mayPass = error === undefined || (isRegferryError(error) && error.retryable);
+    if (!mayPass || this.#failures > this.#policy.retries || this.#resumes > RESUMES) {
+      if (error === undefined) this.push(null);
+      else this.destroy(error);
+      return;
+    }
+    try {
+      await this.#policy.backoff(this.#failures, this.#signal);
+      const next = await this.#open({ offset: this.#position, signal: this.#signal });
+      if (this.destroyed) {
+        next.destroy();
+        return;
+      }
+      this.#resumedAt = this.#position;
+      this.#current = next;
+      this.#attach(next);
+      next.resume();
+    } catch (failure) {
+      this.destroy(failure instanceof Error ? failure : new Error(String(failure)));
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import { withSide, type RegferryError } from '../errors.js';
+import type { Descriptor } from '../spec/descriptor.js';
+import { BlobLedger } from './blob-ledger.js';
+import type { CopyJob, CopyTarget } from './job.js';
+import { LanesByHost } from './lanes.js';
+import { emptyTargetReport, type TargetReport } from './report.js';
+import type { Shared } from './repository-copy.js';
+import { narrowToPlatform } from './root.js';
+import { TargetGroup } from './target-group.js';
+import { Walk, type Node } from './walk.js';
+
+/** What the engine has to say after a run. */
+export interface CopyOutcome {
+  /** The source's root manifest, once it was read. */
+  readonly root?: Descriptor | undefined;
+  /** One report a target, in the order of the job. */
+  readonly targets: readonly TargetReport[];
+  /** Why nothing could be copied anywhere. */
+  readonly error?: RegferryError | undefined;
+}
+
+/**
+ * Copies one image to every target of the job: the source is asked for its manifest and the targets for their tags at
+ * once; content, then manifests, then tags, then the read-back. Never rejects for what can go wrong with a registry: the
+ * outcome says what failed and where, and a target that fails does not stop the others.
+ */
+export async function runCopy(given: CopyJob): Promise<CopyOutcome> {
+  const stop = new AbortController();
+  const job = { ...given, signal: AbortSignal.any([given.signal, stop.signal]) };
+  const lanes = new LanesByHost(job.concurrency);
+  const walk = new Walk(job.source, lanes.of(job.source.place.host), { signal: job.signal });
+  const shared: Shared = { job, walk, ledger: new BlobLedger() };
+  const groups = grouped(job.targets).map((targets) => {
+    return new TargetGroup(shared, targets, lanes.of(targets[0].store.place.host));
+  });
+  const reports = (): TargetReport[] =>
+    job.targets.map((target) => {
+      const reported = groups.map((group) => group.reportOf(target)).find((report) => report !== undefined);
+      return reported ?? emptyTargetReport(target.reference);
+    });
+  let root: Descriptor | undefined;
+  try {
+    const known = await settledByHead(job, groups);
+    if (known !== undefined) return { root: known, targets: reports() };
+    const node = await readRoot(job, walk);
+    root = node.manifest.descriptor;
+    await Promise.all(groups.map((group) => group.copy(node)));
+    return { root, targets: reports() };
+  } catch (error) {
+    stop.abort(error);
+    await Promise.all(groups.map((group) => group.settled()));
+    return { root, targets: reports(), error: withSide(error, 'source') };
+  }
+}
+
+/** Where manifest GETs are metered a HEAD goes first, and may be all that is needed. */
+async function settledByHead(job: CopyJob, groups: readonly TargetGroup[]): Promise<Descriptor | undefined> {
+  if (!job.source.metered || job.platform !== undefined) return undefined;
+  const head = await job.source.resolve(job.key, { signal: job.signal });
+  if (head === undefined) return undefined;
+  const held = await Promise.all(groups.map((group) => group.holds(head.digest)));
+  if (job.targets.some(({ expect }) => expect !== undefined) || held.includes(false)) return undefined;
+  for (const group of groups) group.unchanged(head.digest);
+  return head;
+}
+
+async function readRoot(job: CopyJob, walk: Walk): Promise<Node> {
+  const root = await walk.root(job.key);
+  const { platform, source, signal, emit } = job;
+  const node =
+    platform === undefined ? root : await narrowToPlatform(root, platform, source, walk, signal, emit);
+  emit({ type: 'resolved', reference: source.toString(), descriptor: node.manifest.descriptor });
+  return node;
+}
+
+type Group = [CopyTarget, ...CopyTarget[]];
+
+/** Targets by repository, so that what several tags share moves once. */
+function grouped(targets: readonly CopyTarget[]): Group[] {
+  const groups = new Map<string, Group>();
+  for (const target of targets) {
+    const { kind, host, repository } = target.store.place;
+    const key = JSON.stringify([kind, host, repository]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [target]);
+    else group.push(target);
+  }
+  return [...groups.values()];
+}

@@ -1,0 +1,32 @@
+import type { ContentTarget, Op } from '../content/store.js';
+import { isRegferryError, type RegferryError } from '../errors.js';
+import type { CopyTarget } from './job.js';
+import type { Previous } from './prove.js';
+
+/** What a target reference holds before a copy, or why that could not be found out. */
+export type TagState =
+  { readonly previous: Previous; readonly error?: undefined } | { readonly error: RegferryError };
+
+/**
+ * Asks what a tag is now. A login that is refused means "unknown", since some registries let people write what they may
+ * not list; any other failure stays a failure and is never taken for "absent".
+ */
+export async function tagState(target: CopyTarget, op: Op): Promise<TagState> {
+  if (target.tag === undefined) return { previous: undefined };
+  return lookUp(target.store, { tag: target.tag }, op);
+}
+
+/** The same for a manifest that is pushed by digest alone. */
+export async function lookUp(
+  store: ContentTarget,
+  key: Parameters<ContentTarget['resolve']>[0],
+  op: Op,
+): Promise<TagState> {
+  try {
+    return { previous: (await store.resolve(key, op))?.digest ?? null };
+  } catch (error) {
+    if (!isRegferryError(error)) throw error;
+    if (error.code === 'E_UNAUTHORIZED' || error.code === 'E_DENIED') return { previous: undefined };
+    return { error };
+  }
+}

@@ -1,0 +1,61 @@
+import type { ContentSource, Manifest, ManifestKey, Op } from '../content/store.js';
+import { RegferryError } from '../errors.js';
+import type { Descriptor } from '../spec/descriptor.js';
+import { DEPTH, NODES } from '../spec/limits.js';
+import { blobsOf, childrenOf, viewManifest, type ManifestView } from '../spec/manifest.js';
+import type { Lanes } from './lanes.js';
+
+/** A manifest that was read from the source, and what it names. */
+export interface Node {
+  readonly manifest: Manifest;
+  readonly view: ManifestView;
+  /** Manifests that it names, in order. */
+  readonly children: readonly Descriptor[];
+  /** Blobs that it names: config, then layers. */
+  readonly blobs: readonly Descriptor[];
+}
+
+/** A manifest with what it names. Throws E_MANIFEST, E_SCHEMA1, E_LIMIT, E_ALGORITHM. */
+export function nodeOf(manifest: Manifest): Node {
+  const view = viewManifest(manifest.bytes, manifest.descriptor.mediaType);
+  return { manifest, view, children: childrenOf(view), blobs: blobsOf(view) };
+}
+
+/**
+ * Reads the manifests of one image from the source, each once however many targets, indexes or tags ask for it.
+ * Depth and the number of manifests are capped (E_LIMIT).
+ */
+export class Walk {
+  readonly #source: ContentSource;
+  readonly #lanes: Lanes;
+  readonly #op: Op;
+  readonly #nodes = new Map<string, Promise<Node>>();
+
+  constructor(source: ContentSource, lanes: Lanes, op: Op) {
+    this.#source = source;
+    this.#lanes = lanes;
+    this.#op = op;
+  }
+
+  /** Reads the manifest that the walk starts at. */
+  async root(key: ManifestKey): Promise<Node> {
+    const node = nodeOf(await this.#source.fetch(key, this.#op));
+    this.#nodes.set(node.manifest.descriptor.digest, Promise.resolve(node));
+    return node;
+  }
+
+  /** Reads a manifest that another one named; `depth` is 1 for the children of the root. */
+  child(descriptor: Descriptor, depth: number): Promise<Node> {
+    const known = this.#nodes.get(descriptor.digest);
+    if (known !== undefined) return known;
+    if (depth > DEPTH) return Promise.reject(this.#tooMuch(`indexes nested deeper than ${DEPTH}`));
+    if (this.#nodes.size >= NODES) return Promise.reject(this.#tooMuch(`more than ${NODES} manifests`));
+    const reading = this.#lanes.check(async () => nodeOf(await this.#source.fetch(descriptor, this.#op)));
+    this.#nodes.set(descriptor.digest, reading);
+    return reading;
+  }
+
+  #tooMuch(what: string): RegferryError {
+    return new RegferryError('E_LIMIT', `${this.#source.toString()}: ${what}; refused`, { side: 'source' });
+  }
+}

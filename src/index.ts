@@ -1,0 +1,48 @@
+// The public API, listed by hand. What is not here is not public.
+export { copy, CopyError } from './api/copy.js';
+export type { SourceImage, StoreImage, TargetImage } from './api/images.js';
+export { plan, PlanError } from './api/plan.js';
+export { digest, manifest, tags, type ImageDigest } from './api/image.js';
+export { serve, type ServeRegistryOptions } from './api/serve.js';
+export { createRegistry, type Registry, type RegistryOptions } from './api/registry.js';
+export { fromEnvironment, type Environment } from './api/environment.js';
+export type { CommonOptions, CopyOptions, ImageOptions, ReadOptions, SideOptions } from './api/options.js';
+export type { BlobState, CopyEvent, RegferryEvent } from './copy/events.js';
+export type { BlobCounts, CopyPlan, CopyReport, TargetPlan, TargetReport } from './copy/report.js';
+export type {
+  ContentSource,
+  ContentTarget,
+  Manifest,
+  ManifestKey,
+  Op,
+  OpenBlob,
+  OpenOptions,
+  Place,
+  PutManifestOptions,
+  PutOptions,
+  PutOutcome,
+} from './content/store.js';
+export { openLayout, LayoutStore } from './content/layout-store.js';
+export type { OpenLayoutOptions } from './content/layout-folder.js';
+export { MemoryStore, type MemoryStoreOptions } from './content/memory-store.js';
+export { BlobVerifier, verifiedBytes } from './content/verify.js';
+export {
+  basicCredential,
+  bearerCredential,
+  chainCredentials,
+  identityCredential,
+  staticCredentials,
+  type Credential,
+  type CredentialProvider,
+  type CredentialTarget,
+} from './auth/credentials.js';
+export { isRegferryError, RegferryError, type ErrorCode, type ErrorDetails, type Side } from './errors.js';
+export type { HttpEvent } from './http/message.js';
+export type { RequestEntry } from './serve/exchange.js';
+export type { ServedRegistry } from './serve/server.js';
+export { digestOf, isDigest, parseDigest, type Algorithm, type Digest } from './spec/digest.js';
+export type { Descriptor } from './spec/descriptor.js';
+export { blobsOf, childrenOf, viewManifest, type ManifestView } from './spec/manifest.js';
+export { formatPlatform, matchesPlatform, parsePlatform, type Platform } from './spec/platform.js';
+export { formatReference, parseReference, type Reference } from './spec/reference.js';
+export { version } from './version.js';

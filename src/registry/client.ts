@@ -1,0 +1,142 @@
+import type { Authorizer, Scope } from '../auth/authorizer.js';
+import type { Op } from '../content/store.js';
+import { RegferryError, isRegferryError, type Side } from '../errors.js';
+import type { HttpRequest, HttpResponse, HttpSender, Method, RequestBody } from '../http/message.js';
+import { responseError } from '../http/response-error.js';
+import { sameOrigin } from '../http/url.js';
+import { UploadMemory } from './upload-ways.js';
+
+/** What a {@link RegistryClient} is made of. */
+export interface RegistryClientOptions {
+  /** Registry host as the user spelled it; `docker.io` for Docker Hub. */
+  readonly registry: string;
+  readonly side?: Side | undefined;
+  readonly http: HttpSender;
+  /** Finds the registry's origin, `https://host[:port]`; called once (see registry/origin.ts). */
+  readonly origin: (op: Op) => Promise<string>;
+  readonly authorizer: Authorizer;
+}
+
+/** A call to the registry's API. */
+export interface RegistryCall extends Op {
+  readonly method: Method;
+  /** Path and query from `/v2/` on, or an absolute URL that the registry gave (an upload location, a paging link). */
+  readonly target: string;
+  readonly scopes: readonly Scope[];
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: RequestBody | undefined;
+  readonly retry?: boolean | undefined;
+  readonly answerTimeoutMs?: number | undefined;
+  /** False when the body cannot be opened again, so that a 401 cannot be answered by sending it once more. @default true */
+  readonly replayable?: boolean | undefined;
+}
+
+/**
+ * One registry: finds its origin, adds authorization, answers one 401 challenge a call, and turns bad answers into errors.
+ * Credentials go to the registry's own origin alone, whatever URL the registry hands out.
+ */
+export class RegistryClient {
+  readonly registry: string;
+  readonly side: Side | undefined;
+  /** What was learnt about uploads at this host during the run. */
+  readonly uploads: UploadMemory = new UploadMemory();
+  readonly #options: RegistryClientOptions;
+  #origin: Promise<string> | undefined;
+
+  constructor(options: RegistryClientOptions) {
+    this.registry = options.registry;
+    this.side = options.side;
+    this.#options = options;
+  }
+
+  /** `https://host[:port]` (or http), decided once; a failure to decide is not remembered. */
+  async origin(op: Op = {}): Promise<string> {
+    this.#origin ??= this.#options.origin(op);
+    try {
+      return await this.#origin;
+    } catch (error) {
+      this.#origin = undefined;
+      throw error;
+    }
+  }
+
+  /** Sends one call. Any status but a final 401 resolves; see {@link HttpSender.send} for what rejects. */
+  async send(call: RegistryCall): Promise<HttpResponse> {
+    const origin = await this.origin(call);
+    const url = call.target.startsWith('/') ? origin + call.target : call.target;
+    const own = sameOrigin(url, origin);
+    const access = { origin, scopes: call.scopes, signal: call.signal };
+    const authorization = own ? await this.#options.authorizer.authorization(access) : undefined;
+    const response = await this.#once(call, url, authorization, own ? undefined : origin);
+    if (response.status !== 401 || !own || !sameOrigin(response.url, origin)) return response;
+    await response.discard();
+    const renewed = await this.#options.authorizer.challenged(access, response.headers, authorization);
+    if (call.replayable === false) {
+      throw new RegferryError(
+        'E_UNAUTHORIZED',
+        `${call.method} ${this.registry} asked for a login in mid-transfer`,
+        {
+          side: this.side,
+          status: 401,
+          retryable: true,
+        },
+      );
+    }
+    const again = await this.#once(call, url, renewed, undefined);
+    if (again.status !== 401) return again;
+    await again.discard();
+    throw this.#options.authorizer.refused(access, renewed);
+  }
+
+  async #once(
+    call: RegistryCall,
+    url: string,
+    authorization: string | undefined,
+    foreignTo: string | undefined,
+  ): Promise<HttpResponse> {
+    const request: HttpRequest = {
+      method: call.method,
+      url,
+      headers: { ...call.headers, ...(authorization === undefined ? {} : { authorization }) },
+      body: call.body,
+      retry: call.retry,
+      answerTimeoutMs: call.answerTimeoutMs,
+      signal: call.signal,
+      ...(foreignTo === undefined ? {} : { foreign: { registryOrigin: foreignTo } }),
+    };
+    return this.#options.http.send(request);
+  }
+
+  /**
+   * The error for an answer that is not what `method` needs; consumes the body. Where nothing in the answer says that a
+   * registry gave it, `GET /v2/` is asked once more to tell "absent" from "not a registry" (E_NOT_A_REGISTRY).
+   */
+  async failure(response: HttpResponse, method: Method, op: Op = {}): Promise<RegferryError> {
+    const spoke = response.headers.get('docker-distribution-api-version') !== undefined;
+    const error = await responseError(response, { action: method, side: this.side });
+    const doubtful = [200, 400, 404, 405, 501].includes(error.status ?? 0);
+    if (!doubtful || spoke || error.registryCodes.length > 0) return error;
+    if (await this.#isRegistry(op)) return error;
+    return new RegferryError(
+      'E_NOT_A_REGISTRY',
+      `${this.registry} is not a registry: ${error.message}, and GET /v2/ got no registry's answer either; check the host and port`,
+      { side: this.side, cause: error, status: error.status },
+    );
+  }
+
+  /** Spec: end-1, `GET /v2/` answers 200 or 401 with a challenge. */
+  async #isRegistry(op: Op): Promise<boolean> {
+    try {
+      const origin = await this.origin(op);
+      const ping = await this.#options.http.send({ method: 'GET', url: `${origin}/v2/`, signal: op.signal });
+      const html = ping.headers.get('content-type')?.toLowerCase().includes('html') ?? false;
+      await ping.discard();
+      if (ping.headers.get('docker-distribution-api-version') !== undefined) return true;
+      if (ping.status === 401 || ping.status === 403) return true;
+      return ping.status === 200 && !html;
+    } catch (error) {
+      if (isRegferryError(error)) return false;
+      throw error;
+    }
+  }
+}

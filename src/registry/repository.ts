@@ -1,0 +1,82 @@
+import type { Readable } from 'node:stream';
+
+import type {
+  ContentTarget,
+  Manifest,
+  ManifestKey,
+  Op,
+  OpenBlob,
+  OpenOptions,
+  Place,
+  PutOptions,
+  PutOutcome,
+} from '../content/store.js';
+import type { Descriptor } from '../spec/descriptor.js';
+import { hasBlob, openBlob } from './blobs.js';
+import type { RegistryClient } from './client.js';
+import { fetchManifest, putManifest, resolveManifest, type RepositoryContext } from './manifests.js';
+import { listTags } from './tags.js';
+import { uploadBlob, type UploadPolicy } from './upload.js';
+
+/** Which repository, and how it is used. */
+export interface RepositoryOptions {
+  readonly client: RegistryClient;
+  /** Repository path, without the host. */
+  readonly repository: string;
+  /** What its token must allow; `push` includes pulling. @default 'pull' */
+  readonly access?: 'pull' | 'push' | undefined;
+  readonly upload: UploadPolicy;
+}
+
+/** One repository of a remote registry, as content to read and write. */
+export class Repository implements ContentTarget {
+  readonly place: Place;
+  /** Docker Hub counts manifest GETs, not HEADs, against its pull limit (docker/docs#11707). */
+  readonly metered: boolean;
+  readonly #context: RepositoryContext;
+  readonly #upload: UploadPolicy;
+
+  constructor(options: RepositoryOptions) {
+    const { client, repository, access = 'pull' } = options;
+    this.#context = { client, repository, access };
+    this.#upload = options.upload;
+    this.place = { kind: 'registry', host: client.registry.toLowerCase(), repository };
+    this.metered = client.registry === 'docker.io';
+  }
+
+  toString(): string {
+    return `${this.#context.client.registry}/${this.#context.repository}`;
+  }
+
+  resolve(key: ManifestKey, op: Op = {}): Promise<Descriptor | undefined> {
+    return resolveManifest(this.#context, key, op);
+  }
+
+  fetch(key: ManifestKey, op: Op = {}): Promise<Manifest> {
+    return fetchManifest(this.#context, key, op);
+  }
+
+  open(descriptor: Descriptor, options: OpenOptions = {}): Promise<Readable> {
+    return openBlob(this.#context, descriptor, options);
+  }
+
+  tags(op: Op = {}): AsyncIterable<string> {
+    return listTags(this.#context, op);
+  }
+
+  has(descriptor: Descriptor, op: Op = {}): Promise<boolean> {
+    return hasBlob(this.#context, descriptor, op);
+  }
+
+  put(descriptor: Descriptor, open: OpenBlob, options: PutOptions = {}): Promise<PutOutcome> {
+    return uploadBlob(this.#context, descriptor, open, options, this.#upload);
+  }
+
+  putManifest(manifest: Manifest, op: Op = {}): Promise<void> {
+    return putManifest(this.#context, manifest, manifest.descriptor.digest, op);
+  }
+
+  tag(manifest: Manifest, tag: string, op: Op = {}): Promise<void> {
+    return putManifest(this.#context, manifest, tag, op);
+  }
+}
