@@ -1,0 +1,133 @@
+import { readAll } from '../content/verify.js';
+import { isRegferryError } from '../errors.js';
+import { algorithmOf, digestOf, isDigest } from '../spec/digest.js';
+import type { Digest } from '../spec/digest.js';
+import { viewManifest, childrenOf, blobsOf, detectMediaType } from '../spec/manifest.js';
+import type { ManifestView } from '../spec/manifest.js';
+import { cleanMediaType, isForeignLayerType } from '../spec/media-types.js';
+import { isTag } from '../spec/reference.js';
+import type { RouteContext } from './context.js';
+import { digestParameter } from './parameters.js';
+import { Refusal } from './refusal.js';
+import type { RepositoryStorage } from './storage.js';
+
+/**
+ * `GET` and `HEAD /v2/<name>/manifests/<tag or digest>`: exactly the bytes and the Content-Type that were pushed. The
+ * Accept header changes nothing.
+ * https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
+ */
+export async function getManifest(
+  context: RouteContext,
+  repository: RepositoryStorage,
+  reference: string,
+): Promise<void> {
+  const { exchange } = context;
+  const key = manifestKey(reference);
+  const manifest = key === undefined ? undefined : await repository.manifest(key);
+  if (manifest === undefined) throw unknownManifest(reference);
+  const { digest, mediaType } = manifest.descriptor;
+  const headers = { 'Content-Type': mediaType, 'Docker-Content-Digest': digest, ETag: `"${digest}"` };
+  if (exchange.header('if-none-match') === `"${digest}"`) exchange.send(304, headers);
+  else exchange.send(200, headers, manifest.bytes);
+}
+
+/**
+ * `PUT /v2/<name>/manifests/<tag or digest>`. What the manifest names must be there already, its subject excepted.
+ * `?digest=` gives a tagged manifest a digest of another algorithm.
+ * https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
+ */
+export async function putManifest(context: RouteContext, reference: string): Promise<void> {
+  const { exchange, registry } = context;
+  const key = manifestKey(reference);
+  if (key === undefined) {
+    const code = reference.includes(':') ? 'DIGEST_INVALID' : 'TAG_INVALID';
+    throw new Refusal(400, code, 'a manifest is named by a tag, or by a sha256 or sha512 digest');
+  }
+  const wanted = 'digest' in key ? key.digest : wantedDigest(exchange.query);
+  const bytes = await readBody(context);
+  const digest = digestOf(bytes, wanted === undefined ? 'sha256' : algorithmOf(wanted));
+  if (wanted !== undefined && digest !== wanted) {
+    throw new Refusal(400, 'DIGEST_INVALID', 'the bytes that arrived have another digest', {
+      detail: { digest },
+    });
+  }
+  const { mediaType, view } = examine(bytes, exchange.header('content-type'));
+  const repository = await registry.storage.create(context.name);
+  if (!registry.sparse) await checkNamed(repository, view);
+  const manifest = { descriptor: { mediaType, digest, size: bytes.length }, bytes };
+  await repository.putManifest(manifest, 'tag' in key ? [key.tag] : []);
+  const subject = view.kind === 'opaque' ? undefined : view.subject?.digest;
+  exchange.send(201, {
+    Location: `/v2/${context.name}/manifests/${digest}`,
+    'Docker-Content-Digest': digest,
+    ...(subject !== undefined && { 'OCI-Subject': subject }),
+  });
+}
+
+/** `DELETE /v2/<name>/manifests/<tag or digest>`: the tag alone, or the manifest with all of its tags. */
+export async function deleteManifest(
+  context: RouteContext,
+  repository: RepositoryStorage,
+  reference: string,
+): Promise<void> {
+  const key = manifestKey(reference);
+  if (key === undefined) throw unknownManifest(reference);
+  const deleted =
+    'tag' in key ? await repository.deleteTag(key.tag) : await repository.deleteManifest(key.digest);
+  if (!deleted) throw unknownManifest(reference);
+  context.exchange.send(202);
+}
+
+function manifestKey(reference: string): { readonly tag: string } | { readonly digest: Digest } | undefined {
+  if (isDigest(reference)) return { digest: reference };
+  return isTag(reference) ? { tag: reference } : undefined;
+}
+
+function wantedDigest(query: URLSearchParams): Digest | undefined {
+  return query.has('digest') ? digestParameter(query.get('digest')) : undefined;
+}
+
+async function readBody(context: RouteContext): Promise<Buffer> {
+  const { exchange, registry } = context;
+  const limit = registry.manifestBytes;
+  const tooLarge = new Refusal(413, 'SIZE_INVALID', `a manifest has at most ${limit} bytes`);
+  if ((exchange.contentLength ?? 0) > limit) throw tooLarge;
+  try {
+    return await readAll(exchange.body(), limit);
+  } catch (error) {
+    throw isRegferryError(error) && error.code === 'E_LIMIT' ? tooLarge : error;
+  }
+}
+
+/** The type to keep, which is the one that was sent where it says anything, and what the manifest names. */
+function examine(bytes: Buffer, contentType: string | undefined): { mediaType: string; view: ManifestView } {
+  try {
+    const detected = detectMediaType(bytes, contentType);
+    const sent = cleanMediaType(contentType) === undefined ? undefined : contentType;
+    return { mediaType: sent ?? detected, view: viewManifest(bytes, detected) };
+  } catch (error) {
+    if (!isRegferryError(error)) throw error;
+    throw new Refusal(400, 'MANIFEST_INVALID', error.message);
+  }
+}
+
+async function checkNamed(repository: RepositoryStorage, view: ManifestView): Promise<void> {
+  for (const { digest } of childrenOf(view)) {
+    if ((await repository.manifest({ digest })) === undefined) throw unknownPart('manifest', digest);
+  }
+  for (const { digest, mediaType } of blobsOf(view)) {
+    if (isForeignLayerType(mediaType)) continue;
+    if ((await repository.blobSize(digest)) === undefined) throw unknownPart('blob', digest);
+  }
+}
+
+/** 400 as distribution has it, not the 404 of other registries. */
+function unknownPart(kind: string, digest: Digest): Refusal {
+  const message = `the manifest names a ${kind} that this repository does not have`;
+  return new Refusal(400, 'MANIFEST_BLOB_UNKNOWN', message, { detail: { digest } });
+}
+
+function unknownManifest(reference: string): Refusal {
+  const message = 'this repository does not have the manifest';
+  return new Refusal(404, 'MANIFEST_UNKNOWN', message, { detail: { reference } });
+}

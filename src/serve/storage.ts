@@ -1,0 +1,61 @@
+import type { Readable } from 'node:stream';
+
+import type { Manifest, ManifestKey } from '../content/store.js';
+import type { Digest } from '../spec/digest.js';
+import type { ByteRange } from './range.js';
+
+/**
+ * What a registry keeps its repositories in. The handler knows nothing else of them: memory is one implementation
+ * (memory-registry.ts), a folder of OCI layouts can be another. Names were checked against the specification's grammar.
+ */
+export interface RegistryStorage {
+  /** A repository that exists. */
+  repository(name: string): Promise<RepositoryStorage | undefined>;
+  /** A repository, made where there is none. Called when something is about to be written to it. */
+  create(name: string): Promise<RepositoryStorage>;
+}
+
+/**
+ * One repository of a registry. Writes that reject with `E_LIMIT` are answered with 507: there is no room left.
+ * A write is durable, and seen by every reader, once its promise resolves.
+ */
+export interface RepositoryStorage {
+  /** Size of a blob in bytes; undefined where it is not there. */
+  blobSize(digest: Digest): Promise<number | undefined>;
+  /** The bytes of a blob that is there, or a part of them. */
+  openBlob(digest: Digest, range: ByteRange): Promise<Readable>;
+  /** Starts to receive a blob. Nothing of it is visible until it was committed. */
+  receiveBlob(): Promise<IncomingBlob>;
+  /** Takes a blob over from another repository of the same storage. False where that does not have it. */
+  mountBlob(digest: Digest, from: RepositoryStorage): Promise<boolean>;
+  deleteBlob(digest: Digest): Promise<boolean>;
+
+  /** A manifest by tag or digest, exactly as it was put. */
+  manifest(key: ManifestKey): Promise<Manifest | undefined>;
+  /** Every manifest, each once. */
+  manifests(): AsyncIterable<Manifest>;
+  /** Keeps a manifest whose digest was checked, and lets the tags name it. */
+  putManifest(manifest: Manifest, tags: readonly string[]): Promise<void>;
+  /** Removes a manifest and every tag that names it. False where there was none. */
+  deleteManifest(digest: Digest): Promise<boolean>;
+
+  /** Every tag, in any order. */
+  tags(): Promise<readonly string[]>;
+  /** Removes a tag, not its manifest. False where there was none. */
+  deleteTag(tag: string): Promise<boolean>;
+}
+
+/** A blob of which the bytes are still coming, over one request or several. */
+export interface IncomingBlob {
+  /** Bytes that were written so far. */
+  readonly size: number;
+  /** Adds bytes at the end. The buffer belongs to the blob from then on. */
+  write(chunk: Buffer): Promise<void>;
+  /**
+   * Makes what was written a blob of the repository. Rejects with `E_DIGEST_MISMATCH` when it has another digest;
+   * nothing is kept then. Nothing else may be called afterwards.
+   */
+  commit(digest: Digest): Promise<void>;
+  /** Forgets what was written. */
+  discard(): Promise<void>;
+}

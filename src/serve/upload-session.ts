@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto';
+
+import type { Exchange } from './exchange.js';
+import { formatUploadRange } from './range.js';
+import { Refusal } from './refusal.js';
+import type { IncomingBlob } from './storage.js';
+
+/** How long a session may rest before it is forgotten with what it holds. */
+const restMs = 60 * 60 * 1000;
+
+/** One upload of one blob, over as many requests as the client likes. */
+export class UploadSession {
+  readonly id: string = randomUUID();
+  readonly repository: string;
+  readonly blob: IncomingBlob;
+  /** True once a chunk was shorter than the registry asked for: only the last one may be. */
+  hadShortChunk = false;
+  /** True once it was committed or cancelled. */
+  ended = false;
+  /** Milliseconds, by the clock of {@link UploadSessions}. */
+  usedAt: number;
+  #state: string | undefined;
+  #writer: { readonly exchange: Exchange; readonly ended: Promise<void> } | undefined;
+
+  constructor(repository: string, blob: IncomingBlob, now: number) {
+    this.repository = repository;
+    this.blob = blob;
+    this.usedAt = now;
+  }
+
+  /**
+   * Runs the one request that may write to this session. A later request takes over from one that is still going on,
+   * which is cut: its client has given it up, or it would not send the next one. Throws a 404 where that one ended the upload.
+   */
+  async write(exchange: Exchange, task: () => Promise<void>): Promise<void> {
+    while (this.#writer !== undefined) {
+      this.#writer.exchange.abort();
+      await this.#writer.ended;
+    }
+    if (this.ended) throw unknownUpload();
+    const running = task();
+    const ended = running.then(
+      () => undefined,
+      () => undefined,
+    );
+    const writer = { exchange, ended };
+    this.#writer = writer;
+    try {
+      await running;
+    } finally {
+      if (this.#writer === writer) this.#writer = undefined;
+    }
+  }
+
+  /** Makes the next Location carry a state of its own, and every earlier one stale. */
+  renewState(): void {
+    // Characters that a client breaks when it parses and prints the query again.
+    this.#state = `${randomUUID()}~%2B%2f+${this.blob.size}==`;
+  }
+
+  /** True for the query of the newest Location, which a client must send back as it is. */
+  isCurrent(rawQuery: string): boolean {
+    return this.#state === undefined || rawQuery.split('&').includes(`_state=${this.#state}`);
+  }
+
+  /** Headers that tell where the upload goes on, and from which byte. */
+  headers(): Record<string, string> {
+    const query = this.#state === undefined ? '' : `?_state=${this.#state}`;
+    return {
+      Location: `/v2/${this.repository}/blobs/uploads/${this.id}${query}`,
+      Range: formatUploadRange(this.blob.size),
+      'Docker-Upload-UUID': this.id,
+    };
+  }
+}
+
+/** The uploads of a registry that have begun and not ended. */
+export class UploadSessions {
+  readonly #sessions = new Map<string, UploadSession>();
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** Starts one, and forgets those that nobody has touched for an hour. */
+  async open(repository: string, blob: IncomingBlob): Promise<UploadSession> {
+    const now = this.#now();
+    for (const session of this.#sessions.values()) {
+      if (now - session.usedAt > restMs) await this.cancel(session);
+    }
+    const session = new UploadSession(repository, blob, now);
+    this.#sessions.set(session.id, session);
+    return session;
+  }
+
+  /** The session of this repository. Throws a 404 where there is none. */
+  find(repository: string, id: string): UploadSession {
+    const session = this.#sessions.get(id);
+    if (session?.repository !== repository) {
+      throw unknownUpload();
+    }
+    session.usedAt = this.#now();
+    return session;
+  }
+
+  /** Forgets a session that was committed. */
+  close(session: UploadSession): void {
+    session.ended = true;
+    this.#sessions.delete(session.id);
+  }
+
+  /** Forgets a session and what it holds. */
+  async cancel(session: UploadSession): Promise<void> {
+    this.close(session);
+    await session.blob.discard();
+  }
+}
+
+function unknownUpload(): Refusal {
+  return new Refusal(404, 'BLOB_UPLOAD_UNKNOWN', 'no such upload: it has ended, or never began');
+}

@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Fault } from '../faults.js';
+import { tapRequest } from './tap-request.js';
+import { tapResponse } from './tap-response.js';
+
+/** How fast bytes pass. */
+export interface Pace {
+  /** Bytes at a time. */
+  readonly bytes: number;
+  /** Milliseconds between two times. */
+  readonly everyMs: number;
+}
+
+/** Lets the registry wait before it gets to see the request. */
+export function delay(ms: number): Fault {
+  return (next) => (request, response) => {
+    void sleep(ms).then(() => {
+      next(request, response);
+    });
+  };
+}
+
+/** Lets the registry do its work, and holds its answer back, headers too. */
+export function delayAnswer(ms: number): Fault {
+  return (next) => (request, response) => {
+    tapResponse(response, {
+      body: async function* (chunks) {
+        await sleep(ms);
+        yield* chunks;
+      },
+    });
+    next(request, response);
+  };
+}
+
+/** Sends the answer's body slowly. */
+export function throttleResponse(pace: Pace): Fault {
+  return (next) => (request, response) => {
+    tapResponse(response, { body: (chunks) => paced(chunks, pace) });
+    next(request, response);
+  };
+}
+
+/** Reads the request's body slowly, so that the client can send no faster. */
+export function throttleRequest(pace: Pace): Fault {
+  return (next) => (request, response) => {
+    tapRequest(request, (chunks) => paced(chunks, pace));
+    next(request, response);
+  };
+}
+
+async function* paced(chunks: AsyncIterable<Buffer>, pace: Pace): AsyncGenerator<Buffer, void, undefined> {
+  for await (const chunk of chunks) {
+    for (let start = 0; start < chunk.length; start += pace.bytes) {
+      await sleep(pace.everyMs);
+      yield chunk.subarray(start, start + pace.bytes);
+    }
+  }
+}
