@@ -68,7 +68,7 @@ async function findFolder(folder: string, create: boolean): Promise<string> {
 async function checkLayout(files: LayoutFiles, folder: string, create: boolean): Promise<void> {
   const marker = await files.openTop('oci-layout');
   if (marker !== undefined) {
-    checkMarker(await readAll(marker, MARKER_BYTES), folder);
+    checkMarker(await readAll(marker, MARKER_BYTES, `${folder}: oci-layout`), folder);
     if (create || (await files.hasBlobs())) return;
     throw noLayout(folder, 'it has no blobs folder');
   }

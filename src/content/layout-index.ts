@@ -134,7 +134,7 @@ export async function readIndex(files: LayoutFiles): Promise<LayoutIndex> {
   if (stream === undefined) {
     throw new RegferryError('E_LAYOUT', `${files.root} is no OCI image layout: it has no index.json`);
   }
-  const bytes = await readAll(stream, INDEX_BYTES);
+  const bytes = await readAll(stream, INDEX_BYTES, `${files.root}: index.json`);
   try {
     return LayoutIndex.parse(bytes);
   } catch (error) {

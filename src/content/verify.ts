@@ -84,13 +84,17 @@ export async function* verifiedBytes(
   if (held !== undefined) yield held;
 }
 
-/** All bytes, at most `limit` of them. Throws E_LIMIT without reading further when there are more. */
-export async function readAll(stream: AsyncIterable<Uint8Array>, limit: number): Promise<Buffer> {
+/** All bytes, at most `limit` of them. Throws E_LIMIT, naming `what`, without reading further when there are more. */
+export async function readAll(
+  stream: AsyncIterable<Uint8Array>,
+  limit: number,
+  what = 'content',
+): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   let length = 0;
   for await (const piece of stream) {
     length += piece.byteLength;
-    if (length > limit) throw overLimit(limit);
+    if (length > limit) throw overLimit(limit, what);
     pieces.push(piece);
   }
   return Buffer.concat(pieces, length);
@@ -109,15 +113,13 @@ export async function readVerified(
   const pieces: Uint8Array[] = [];
   for await (const piece of stream) {
     verifier.update(piece);
-    if (verifier.position > limit) throw overLimit(limit, expected.digest);
+    if (verifier.position > limit) throw overLimit(limit, expected.digest, expected.digest);
     pieces.push(piece);
   }
   verifier.finish();
   return Buffer.concat(pieces, verifier.position);
 }
 
-function overLimit(limit: number, digest?: string): RegferryError {
-  return new RegferryError('E_LIMIT', `${digest ?? 'content'} is longer than the limit of ${limit} bytes`, {
-    digest,
-  });
+function overLimit(limit: number, what: string, digest?: string): RegferryError {
+  return new RegferryError('E_LIMIT', `${what} is longer than the limit of ${limit} bytes`, { digest });
 }
