@@ -60,7 +60,7 @@ function getRequest(request: TokenRequest): HttpRequest {
     method: 'GET',
     url: query === '' ? request.realm : appendQuery(request.realm, query),
     headers: { accept: 'application/json', ...(login === undefined ? {} : { authorization: login }) },
-    registryOrigin: request.registryOrigin,
+    foreign: { registryOrigin: request.registryOrigin },
   };
 }
 
@@ -77,8 +77,13 @@ function postRequest(request: TokenRequest, refreshToken: Secret): HttpRequest {
     method: 'POST',
     url: request.realm,
     headers: { accept: 'application/json' },
-    body: { length: bytes.length, type: 'application/x-www-form-urlencoded', open: () => bytes },
-    registryOrigin: request.registryOrigin,
+    body: {
+      length: bytes.length,
+      type: 'application/x-www-form-urlencoded',
+      secret: true,
+      open: () => bytes,
+    },
+    foreign: { registryOrigin: request.registryOrigin },
   };
 }
 

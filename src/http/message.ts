@@ -10,6 +10,8 @@ export interface RequestBody {
   /** Exact number of bytes. */
   readonly length: number;
   readonly type: string;
+  /** Holds a credential, so a redirect must not carry it to another origin (E_REFUSED). @default false */
+  readonly secret?: boolean | undefined;
   /**
    * Bytes, or a source of bytes that is pulled only as fast as the socket drains. A source is closed in every outcome:
    * a stream is destroyed, an iterator returned. What it throws reaches the caller as it is and is not retried.
@@ -32,11 +34,10 @@ export interface HttpRequest extends Op {
    */
   readonly answerTimeoutMs?: number | undefined;
   /**
-   * Says that a registry named this URL (upload Location, token realm, paging link): on another origin than the
-   * registry's it may then not reach addresses that are closer than the registry itself (E_REFUSED). Redirects do
-   * this by themselves.
+   * Origin of the registry that named this URL (upload Location, token realm, paging link). Where it is not the URL's
+   * own, addresses that are closer than the registry itself are refused (E_REFUSED). Redirects set it by themselves.
    */
-  readonly foreign?: { readonly registryOrigin: string } | undefined;
+  readonly registryOrigin?: string | undefined;
 }
 
 /** Response headers, looked up by lower-case name. */

@@ -26,7 +26,7 @@ export async function followRedirects(request: HttpRequest, send: SendOne): Prom
 }
 
 async function followOnce(request: HttpRequest, send: SendOne): Promise<HttpResponse> {
-  const registryOrigin = request.foreign?.registryOrigin ?? splitUrl(request.url).origin;
+  const registryOrigin = request.registryOrigin ?? splitUrl(request.url).origin;
   const seen = new Set([request.url]);
   let current = request;
   for (;;) {
@@ -38,7 +38,7 @@ async function followOnce(request: HttpRequest, send: SendOne): Promise<HttpResp
     if (seen.has(url)) throw refused(current, url, 'it goes in a circle');
     if (seen.size > MAX_REDIRECTS) throw refused(current, url, `it is redirect number ${seen.size}`);
     seen.add(url);
-    current = { ...hop(current, url), foreign: { registryOrigin } };
+    current = { ...hop(current, url), registryOrigin };
   }
 }
 
@@ -55,6 +55,7 @@ function hop(from: HttpRequest, url: string): HttpRequest {
   const after = splitUrl(url).origin;
   if (before === after) return { ...from, url };
   if (before.startsWith('https:') && after.startsWith('http:')) throw refused(from, url, 'it leaves https');
+  if (from.body?.secret === true) throw refused(from, url, 'it would hand a credential to another host');
   const headers = Object.entries(from.headers ?? {}).filter(
     ([name]) => !CREDENTIALS.includes(name.toLowerCase()),
   );
