@@ -1,5 +1,5 @@
 import { ERROR_CODES, ERROR_TEXT_LIMIT } from './limits.js';
-import { printable } from './printable.js';
+import { printable } from '../spec/printable.js';
 
 /** What an error's body says, made fit for one line of output. */
 export interface ErrorBody {
@@ -21,7 +21,9 @@ export function parseErrorBody(bytes: Uint8Array): ErrorBody {
   const text = new TextDecoder().decode(bytes).trim();
   const json = /^[[{]/.test(text) ? fromJson(text) : undefined;
   const { codes, parts } = json ?? (text.startsWith('<') ? fromMarkup(text) : { codes: [], parts: [text] });
-  const printed = parts.map((part) => printable(part, ERROR_TEXT_LIMIT)).filter((part) => part !== '');
+  const printed = parts
+    .map((part) => printable(part.replace(/\s+/g, ' ').trim(), ERROR_TEXT_LIMIT))
+    .filter((part) => part !== '');
   return {
     codes: codes.slice(0, ERROR_CODES).map((code) => printable(code, 64)),
     text: printable([...new Set(printed)].join('; '), ERROR_TEXT_LIMIT),

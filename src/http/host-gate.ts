@@ -1,4 +1,5 @@
-import type { Sleep } from './retry.js';
+/** Waits; rejects when the signal aborts. */
+export type Sleep = (milliseconds: number, signal?: AbortSignal) => Promise<void>;
 
 /** Keeps every request to a host waiting while that host has asked for a pause (Retry-After). */
 export class HostGate {

@@ -2,7 +2,7 @@ import { RegferryError, isRegferryError, type ErrorCode } from '../errors.js';
 import { AddressRefusal } from './address-guard.js';
 import { errorCode } from './error-code.js';
 import type { Method } from './message.js';
-import { printable } from './printable.js';
+import { printable } from '../spec/printable.js';
 import { ProxyFailure } from './proxy-failure.js';
 import { redactUrl } from './redact.js';
 import { tlsProblem } from './tls-error.js';

@@ -1,5 +1,5 @@
 import { URL_TEXT_LIMIT } from './limits.js';
-import { printable } from './printable.js';
+import { printable } from '../spec/printable.js';
 
 // Signed URLs and upload sessions carry their secrets in the query, under names that nobody can list: only these are shown.
 const SHOWN = new Set([

@@ -1,13 +1,10 @@
 import { isRegferryError } from '../errors.js';
 import { parseRetryAfter } from './headers.js';
-import type { HostGate } from './host-gate.js';
+import type { HostGate, Sleep } from './host-gate.js';
 import { BACKOFF_CAP_MS, BACKOFF_FIRST_MS } from './limits.js';
 import type { HttpEvent, HttpRequest, HttpResponse } from './message.js';
 import { redactUrl } from './redact.js';
 import { splitUrl } from './url.js';
-
-/** Waits; rejects when the signal aborts. */
-export type Sleep = (milliseconds: number, signal?: AbortSignal) => Promise<void>;
 
 /** What the retries go by. */
 export interface RetryPolicy {
@@ -27,9 +24,12 @@ export function isRetryableStatus(status: number): boolean {
   return status === 408 || status === 429 || (status >= 500 && status !== 501 && status !== 505);
 }
 
-/** Full jitter over an exponential back-off: anything up to 0.5 s before the first repeat, up to 30 s in the end. */
-export function backoff(attempt: number, random: () => number): number {
-  return Math.round(random() * Math.min(BACKOFF_CAP_MS, BACKOFF_FIRST_MS * 2 ** (attempt - 1)));
+/**
+ * Milliseconds to wait before repeat number `repeat`, counted from 0. Full jitter over an exponential back-off: anything
+ * up to 0.5 s before the first repeat, up to 30 s in the end.
+ */
+export function backoffDelay(repeat: number, random: () => number = Math.random): number {
+  return Math.round(random() * Math.min(BACKOFF_CAP_MS, BACKOFF_FIRST_MS * 2 ** repeat));
 }
 
 /**
@@ -60,7 +60,7 @@ export async function withRetries(
       if (attempt > repeats || !isRegferryError(error) || !error.retryable) throw error;
       reason = error.message;
     }
-    const delayMs = Math.max(asked, backoff(attempt, policy.random));
+    const delayMs = Math.max(asked, backoffDelay(attempt - 1, policy.random));
     policy.emit({
       type: 'retry',
       method: request.method,

@@ -6,14 +6,14 @@ import { BodyFailure } from './body-failure.js';
 import { Connections, type OriginSettings } from './connections.js';
 import { exchange } from './exchange.js';
 import { parseWarnings } from './headers.js';
-import { HostGate } from './host-gate.js';
+import { HostGate, type Sleep } from './host-gate.js';
 import { CONNECT_TIMEOUT_MS, IDLE_TIMEOUT_MS, MAX_RETRY_WAIT_MS, RETRIES, WARNING_TEXTS } from './limits.js';
 import type { HttpEvent, HttpRequest, HttpResponse, HttpSender } from './message.js';
 import { abortError, networkError } from './network-error.js';
-import { printable } from './printable.js';
+import { printable } from '../spec/printable.js';
 import { followRedirects } from './redirect.js';
 import { redactUrl } from './redact.js';
-import { withRetries, type RetryPolicy, type Sleep } from './retry.js';
+import { withRetries, type RetryPolicy } from './retry.js';
 import { splitUrl } from './url.js';
 
 /** How a transport behaves; everything but the user agent has a default. */
@@ -126,9 +126,9 @@ class UndiciTransport implements Transport {
     }
   }
 
-  #guard(origin: string, { foreign }: HttpRequest): AddressGuard | undefined {
-    if (foreign === undefined) return undefined;
-    const registry = splitUrl(foreign.registryOrigin).origin;
+  #guard(origin: string, { registryOrigin }: HttpRequest): AddressGuard | undefined {
+    if (registryOrigin === undefined) return undefined;
+    const registry = splitUrl(registryOrigin).origin;
     if (registry === origin) return undefined;
     return guardFor(this.#connections.addressClass(registry), this.#options.allowPrivateRedirects ?? false);
   }
