@@ -28,26 +28,26 @@ interface Attached {
 }
 
 /** An OCI index or a Docker manifest list. */
-export interface IndexView extends Attached {
+interface IndexView extends Attached {
   readonly kind: 'index';
   readonly manifests: readonly Descriptor[];
 }
 
 /** An OCI or Docker schema 2 image manifest. */
-export interface ImageView extends Attached {
+interface ImageView extends Attached {
   readonly kind: 'image';
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];
 }
 
 /** An artifact manifest of OCI or ORAS. */
-export interface ArtifactView extends Attached {
+interface ArtifactView extends Attached {
   readonly kind: 'artifact';
   readonly blobs: readonly Descriptor[];
 }
 
 /** A manifest of a type that we do not know. Its bytes were not looked at. */
-export interface OpaqueView {
+interface OpaqueView {
   readonly kind: 'opaque';
 }
 

@@ -12,7 +12,7 @@ export interface Reference {
 }
 
 /** Docker Hub's name in references. Its API lives at another host. */
-export const DOCKER_HUB = 'docker.io';
+const DOCKER_HUB = 'docker.io';
 const HUB_ALIASES: ReadonlySet<string> = new Set([DOCKER_HUB, 'index.docker.io', 'registry-1.docker.io']);
 
 const LABEL = '[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?';
@@ -108,15 +108,16 @@ function parseName(name: string, text: string): Reference {
     throw bad(text, 'the registry is not a host that can be reached');
   }
   const registry = HUB_ALIASES.has(domain.toLowerCase()) ? DOCKER_HUB : domain;
-  if (path.length > LONGEST_PATH || !PATH.test(path)) throw bad(text, whyNotPath(path));
+  if (!PATH.test(path)) throw bad(text, whyNotPath(path));
   const repository = registry === DOCKER_HUB && !path.includes('/') ? `library/${path}` : path;
-  if (repository.length > LONGEST_PATH) throw bad(text, whyNotPath(repository));
+  if (repository.length > LONGEST_PATH) {
+    throw bad(text, `a repository has at most ${LONGEST_PATH} characters`);
+  }
   return { registry, repository };
 }
 
 function whyNotPath(path: string): string {
   if (path === '') return 'the repository is missing';
-  if (path.length > LONGEST_PATH) return `a repository has at most ${LONGEST_PATH} characters`;
   if (/[A-Z]/.test(path)) return 'a repository is written in lower case';
   return 'a repository has parts of a-z and 0-9 between slashes, joined by one ".", "_", "__" or dashes';
 }

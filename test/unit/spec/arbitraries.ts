@@ -9,8 +9,8 @@ export const anyText: fc.Arbitrary<string> = fc.string({
   maxLength: 300,
 });
 
-export const hex64: fc.Arbitrary<string> = hex(64);
-export const hex128: fc.Arbitrary<string> = hex(128);
+const hex64: fc.Arbitrary<string> = hex(64);
+const hex128: fc.Arbitrary<string> = hex(128);
 export const digestText: fc.Arbitrary<string> = fc.oneof(
   hex64.map((digits) => `sha256:${digits}`),
   hex128.map((digits) => `sha512:${digits}`),

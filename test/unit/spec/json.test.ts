@@ -19,8 +19,10 @@ describe('parseJson', () => {
   });
 
   test('is not misled by brackets and quotes in strings', () => {
-    const value = { 'a"[{': ['\\', '"', '[['.repeat(200), '{'] };
+    const value = { 'a"[{': ['\\', `"${'['.repeat(200)}`, '[['.repeat(200), '{'] };
     expect(parse(JSON.stringify(value))).toEqual(value);
+    const quoted = `"${'['.repeat(200)}`;
+    expect(parse(JSON.stringify(quoted))).toBe(quoted);
   });
 
   test('names the document and the trouble', () => {

@@ -156,6 +156,7 @@ describe('parseReference', () => {
     ['https://q.io/app', 'leave out https://'],
     [HEX, 'image id'],
     ['q.io/App', 'lower case'],
+    [`q.io/App:1@${SHA256}`, 'q.io/App:1@sha256:'],
     ['[::1]', 'the repository is missing'],
     ['q.io/', 'the repository is missing'],
     ['q.io/app:', 'the tag is missing'],
