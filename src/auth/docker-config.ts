@@ -1,5 +1,5 @@
 import { RegferryError } from '../errors.js';
-import { printable } from '../http/printable.js';
+import { printable } from '../spec/printable.js';
 import {
   basicCredential,
   bearerCredential,

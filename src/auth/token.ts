@@ -60,7 +60,7 @@ function getRequest(request: TokenRequest): HttpRequest {
     method: 'GET',
     url: query === '' ? request.realm : appendQuery(request.realm, query),
     headers: { accept: 'application/json', ...(login === undefined ? {} : { authorization: login }) },
-    foreign: { registryOrigin: request.registryOrigin },
+    registryOrigin: request.registryOrigin,
   };
 }
 
@@ -83,7 +83,7 @@ function postRequest(request: TokenRequest, refreshToken: Secret): HttpRequest {
       secret: true,
       open: () => bytes,
     },
-    foreign: { registryOrigin: request.registryOrigin },
+    registryOrigin: request.registryOrigin,
   };
 }
 
