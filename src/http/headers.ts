@@ -78,9 +78,12 @@ function endOfLink(value: string, from: number): number {
 }
 
 function isNext(parameters: string): boolean {
-  const match = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))/i.exec(parameters);
-  const relations = match?.[1] ?? match?.[2] ?? '';
-  return relations.toLowerCase().split(/\s+/).includes('next');
+  const all = parameters.matchAll(/;\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))/g);
+  for (const [, name = '', quoted, bare] of all) {
+    if (name.toLowerCase() === 'rel')
+      return (quoted ?? bare ?? '').toLowerCase().split(/\s+/).includes('next');
+  }
+  return false;
 }
 
 /**
