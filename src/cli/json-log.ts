@@ -1,0 +1,31 @@
+import { pino } from 'pino';
+
+import { isShown, type Log, logLine, type LogFields } from './log.js';
+import type { LogLevel } from './options.js';
+import type { StatusArea } from './status-area.js';
+
+/** A log for machines: one JSON record a line, by pino. */
+export function jsonLog(area: StatusArea, limit: LogLevel): Log {
+  const logger = pino(
+    {
+      level: limit,
+      base: { name: 'regferry' },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write: (record: string) => area.print(record.trimEnd()) },
+  );
+  return {
+    shows: (level) => isShown(level, limit),
+    write(level, message, fields = {}) {
+      logger[level](neutralised(fields), logLine(message));
+    },
+  };
+}
+
+function neutralised(fields: LogFields): LogFields {
+  const entries = Object.entries(fields).map(
+    ([name, value]) => [name, typeof value === 'string' ? logLine(value) : value] as const,
+  );
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,98 @@
+import { parsePlatform } from '../spec/platform.js';
+import { choice, duration, flag, list, type Option, type OptionsOf, text, wholeNumber } from './option.js';
+import { parseSize } from './quantity.js';
+
+/** What every command that talks to a registry can be told about its output. */
+export interface OutputOptions {
+  json: boolean;
+  quiet: boolean;
+  'log-level': LogLevel;
+  'log-format': 'pretty' | 'json';
+}
+
+/** How much is logged; each level includes those before it. */
+export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
+
+const logLevels: readonly LogLevel[] = ['silent', 'error', 'warn', 'info', 'debug', 'trace'];
+
+/** Options about logging alone, for commands whose output has one form. */
+export const logOptions: OptionsOf<Omit<OutputOptions, 'json'>> = {
+  quiet: flag('Output', 'only results and errors', { short: 'q' }),
+  'log-level': choice('Output', logLevels, 'how much to tell on stderr; debug shows every request [info]'),
+  'log-format': choice('Output', ['pretty', 'json'], 'how to tell it; json turns bars off [pretty]'),
+};
+
+/** Options about output. */
+export const outputOptions: OptionsOf<OutputOptions> = {
+  json: flag('Output', 'one JSON document on stdout, on failure too'),
+  ...logOptions,
+};
+
+/** Options about the connection to any registry. */
+export interface ConnectionOptions {
+  authfile: string;
+  'trusted-realm': readonly string[];
+  'allow-private-redirects': boolean;
+  retries: number;
+  'retry-max-wait': number;
+  timeout: number;
+  'idle-timeout': number;
+}
+
+/** Options about the connection to any registry. */
+export const connectionOptions: OptionsOf<ConnectionOptions> = {
+  authfile: text('Connection', 'FILE', 'read credentials from this file alone'),
+  'trusted-realm': list(
+    'Connection',
+    'HOST',
+    'send credentials to these token servers alone; may be repeated',
+  ),
+  'allow-private-redirects': flag('Connection', 'follow redirects of public registries to private addresses'),
+  retries: wholeNumber('Connection', { least: 0, most: 100 }, 'repeats of one request that failed [4]'),
+  'retry-max-wait': duration('Connection', 'longest wait that a registry may ask for before a repeat'),
+  timeout: duration('Connection', 'give up after this time, whatever is going on [none]'),
+  'idle-timeout': duration(
+    'Connection',
+    'give up on a connection on which nothing moves for this time [60s]',
+  ),
+};
+
+/** Options about moving blobs. */
+export interface TransferOptions {
+  concurrency: number;
+  'chunk-size': number | 'off';
+  progress: 'auto' | 'tty' | 'plain' | 'none';
+}
+
+/** Options about moving blobs. */
+export const transferOptions: OptionsOf<TransferOptions> = {
+  concurrency: wholeNumber('Connection', { least: 1, most: 100 }, 'transfers at a time with one host'),
+  'chunk-size': {
+    kind: 'value',
+    group: 'Connection',
+    describe: 'upload blobs in pieces of this size, or off: each in one request [by registry]',
+    placeholder: 'SIZE|off',
+    expects: 'a size such as 16MiB, 64M or 1000000, or off',
+    parse: (given) => (given.toLowerCase() === 'off' ? 'off' : parseSize(given)),
+  },
+  progress: choice(
+    'Output',
+    ['auto', 'tty', 'plain', 'none'],
+    'bars, a line now and then, or nothing [auto: bars on a terminal]',
+  ),
+};
+
+/** `--platform`: os/arch[/variant], one value. */
+export function platformOption(describe: string): Option<string> {
+  return {
+    kind: 'value',
+    group: 'Command',
+    describe,
+    placeholder: 'OS/ARCH',
+    expects: 'a platform such as linux/amd64 or linux/arm/v7',
+    parse: (given) => {
+      parsePlatform(given); // throws E_USAGE, and says why several are refused
+      return given;
+    },
+  };
+}

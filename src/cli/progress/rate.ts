@@ -1,0 +1,20 @@
+const WINDOW_MS = 5000;
+
+/** Bytes a second, measured over the last five seconds. */
+export class Rate {
+  readonly #samples: { at: number; moved: number }[] = [];
+
+  /** Takes in how much has moved in all at a moment in milliseconds. */
+  sample(at: number, moved: number): void {
+    this.#samples.push({ at, moved });
+    while (this.#samples.length > 2 && (this.#samples[1]?.at ?? at) <= at - WINDOW_MS) this.#samples.shift();
+  }
+
+  /** Bytes a second; undefined while there is too little to tell by. */
+  perSecond(): number | undefined {
+    const first = this.#samples[0];
+    const last = this.#samples.at(-1);
+    if (first === undefined || last === undefined || last.at - first.at < 200) return undefined;
+    return ((last.moved - first.moved) / (last.at - first.at)) * 1000;
+  }
+}

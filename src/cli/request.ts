@@ -1,0 +1,63 @@
+import type { Command } from './command.js';
+import type { CommandLine } from './command-line.js';
+import { nearest } from './nearest.js';
+import { usageError } from './usage-error.js';
+
+/** What a command line asks for. */
+export type Request =
+  | { readonly kind: 'version' }
+  | { readonly kind: 'help'; readonly command: Command | undefined }
+  /** Nothing at all was said. */
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'run'; readonly command: Command; readonly args: readonly string[] };
+
+/** The command that a command line names, if there is one of that name. */
+export function namedCommand(line: CommandLine, commands: readonly Command[]): Command | undefined {
+  return commands.find(({ name }) => name === line.words[0]);
+}
+
+/** Makes out what is asked for. Throws E_USAGE with the first thing that is wrong. */
+export function readRequest(line: CommandLine, commands: readonly Command[]): Request {
+  const [word, ...args] = line.words;
+  const command = namedCommand(line, commands);
+  if (isOn(line, 'help')) return { kind: 'help', command };
+  if (isOn(line, 'version')) return { kind: 'version' };
+  if (line.problem !== undefined) throw usageError(line.problem, command?.name);
+  if (word === undefined) {
+    if (line.given.size > 0) throw usageError('a command is missing');
+    return { kind: 'nothing' };
+  }
+  if (word === 'help') return helpRequest(args[0], commands);
+  if (command === undefined) throw unknownCommand(word, commands);
+  const foreign = [...line.given.keys()].find((name) => !Object.hasOwn(command.options, name));
+  if (foreign !== undefined) {
+    throw usageError(`--${foreign} is not an option of ${command.name}`, command.name);
+  }
+  checkCount(command, args);
+  return { kind: 'run', command, args };
+}
+
+function helpRequest(name: string | undefined, commands: readonly Command[]): Request {
+  const command = commands.find((candidate) => candidate.name === name);
+  if (name !== undefined && command === undefined) throw unknownCommand(name, commands);
+  return { kind: 'help', command };
+}
+
+function unknownCommand(word: string, commands: readonly Command[]): Error {
+  const meant = nearest(
+    word,
+    commands.map(({ name }) => name),
+  );
+  return usageError(`there is no command "${word}"${meant === undefined ? '' : `; did you mean ${meant}?`}`);
+}
+
+function checkCount({ name, arguments: rule }: Command, args: readonly string[]): void {
+  const missing = rule.missing[args.length];
+  if (missing !== undefined) throw usageError(`${name} needs ${missing}`, name);
+  const tooMany = args[rule.most];
+  if (tooMany !== undefined) throw usageError(`"${tooMany}" is one argument too many for ${name}`, name);
+}
+
+function isOn(line: CommandLine, name: string): boolean {
+  return line.given.get(name)?.at(-1) === 'true';
+}

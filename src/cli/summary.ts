@@ -1,0 +1,59 @@
+import type { CopyPlan, CopyReport, TargetPlan, TargetReport } from '../copy/report.js';
+import { count, formatBytes, formatDuration } from './format.js';
+
+/** What stdout says about a target that has the image: `registry/repository:tag@sha256:…`. */
+export function targetLine(target: TargetReport): string {
+  return target.digest === undefined ? target.reference : `${target.reference}@${target.digest}`;
+}
+
+/** What was done at one target, for a person: `copied 5 blobs (12.3 MB), mounted 0, skipped 2; 1 manifest; verified; 1.2 s`. */
+export function targetSummary(target: TargetReport, report: CopyReport): string {
+  const name = report.targets.length > 1 ? `${target.reference}: ` : '';
+  if (!target.changed && target.verified === 'header') {
+    return `${name}already there, nothing to do; ${formatDuration(report.durationMs)}`;
+  }
+  const { blobs, bytes, manifests } = target;
+  const parts = [
+    `copied ${count(blobs.copied, 'blob')} (${formatBytes(bytes.copied)}), mounted ${blobs.mounted}, skipped ${blobs.skipped}`,
+    ...(blobs.foreign > 0 ? [`${count(blobs.foreign, 'foreign blob')} left where they are`] : []),
+    count(manifests.copied, 'manifest'),
+    ...(target.verified === 'bytes' ? ['verified'] : []),
+    formatDuration(report.durationMs),
+  ];
+  return `${name}${parts.join('; ')}`;
+}
+
+/** What a copy would do, for a person: the source, and each target with its tag, blobs and manifests. */
+export function planText(plan: CopyPlan): string[] {
+  const { reference, digest = 'unknown', mediaType, size } = plan.source;
+  const facts = [mediaType, size === undefined ? undefined : formatBytes(size)].filter(
+    (fact) => fact !== undefined,
+  );
+  return [
+    `source ${reference}`,
+    `  digest     ${digest}`,
+    ...(facts.length > 0 ? [`  manifest   ${facts.join(', ')}`] : []),
+    ...plan.targets.flatMap((target) => targetPlanText(target, digest)),
+    'nothing was written: this was a dry run',
+  ];
+}
+
+function targetPlanText(target: TargetPlan, digest: string): string[] {
+  const { blobs, bytes, manifests } = target;
+  const heading = `target ${target.reference}`;
+  if (target.error !== undefined) return [heading, `  failed     ${target.error.message}`];
+  const foreign = blobs.foreign > 0 ? `, ${blobs.foreign} foreign left where they are` : '';
+  return [
+    heading,
+    `  now        ${tagMove(target, digest)}`,
+    `  blobs      copy ${blobs.copy} (${formatBytes(bytes.copy)}), mount ${blobs.mount} (${formatBytes(bytes.mount)}), skip ${blobs.skip} (${formatBytes(bytes.skip)})${foreign}`,
+    `  manifests  copy ${manifests.copy}, skip ${manifests.skip}`,
+  ];
+}
+
+function tagMove(target: TargetPlan, digest: string): string {
+  if (!target.changed) return `${digest}, stays`;
+  if (target.previous === null) return `absent, becomes ${digest}`;
+  if (target.previous === undefined) return `unknown, becomes ${digest}`;
+  return `${target.previous}, becomes ${digest}`;
+}

@@ -1,0 +1,37 @@
+import type { Command, Failure } from './command.js';
+import type { Console } from './console.js';
+import { EXIT_OK } from './exit-codes.js';
+import { failureLines, stackLines } from './failure.js';
+import { errorDocument, jsonText } from './json.js';
+import { ReaderGoneError } from './output.js';
+
+/**
+ * Tells how a run failed: a line for each thing that went wrong on stderr, stack traces at debug level, and with --json
+ * the one document on stdout. Resolves with the exit code.
+ */
+export async function tellFailure(
+  console: Console,
+  failure: Failure,
+  command: Command | undefined,
+  args: readonly string[],
+): Promise<number> {
+  if (failure.thrown instanceof ReaderGoneError) return EXIT_OK;
+  const { code, side } = failure.error;
+  for (const line of failureLines(failure)) {
+    console.log.write('error', line, { code, exit: failure.exit, side });
+  }
+  for (const line of stackLines(failure.thrown)) console.log.write('debug', line);
+  if (console.settings.json) {
+    const document = command?.failureDocument?.(args, failure) ?? {
+      ok: false,
+      error: errorDocument(failure.error, failure.exit),
+    };
+    try {
+      await console.stdout.line(jsonText(document));
+      await console.stdout.flush();
+    } catch {
+      // The failure is told on stderr and by the exit code; stdout has nobody to tell it to, or no room.
+    }
+  }
+  return failure.exit;
+}
