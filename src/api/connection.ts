@@ -1,12 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 
-import {
-  basicCredential,
-  chainCredentials,
-  staticCredentials,
-  type CredentialProvider,
-} from '../auth/credentials.js';
+import { basicCredential, chainCredentials, staticCredentials } from '../auth/credentials.js';
+import type { CredentialProvider } from '../auth/credentials.js';
 import { RegferryError, type Side } from '../errors.js';
 import type { OriginSettings } from '../http/connections.js';
 import type { Environment } from './environment.js';
@@ -36,7 +32,7 @@ export function credentialsOf(
 /**
  * How connections of one side are made. Certificate authorities serve every origin of the side (a token service often
  * shares the registry's); the client certificate and `insecure` belong to the registries' own origins alone.
- * Throws E_CONFIG for files that cannot be read.
+ * Throws E_USAGE for half a client certificate, E_CONFIG for files that cannot be read.
  */
 export function connectionSettings(
   options: SideOptions,
@@ -51,25 +47,23 @@ export function connectionSettings(
   const pair =
     certFile === undefined || keyFile === undefined ? {} : { cert: readPem(certFile), key: readPem(keyFile) };
   return (origin) => {
-    const own = isRegistry(origin);
-    const given = environment?.tls(origin, ca) ?? (ca.length === 0 ? {} : { ca: withRoots(ca) });
+    const rooted = ca.length === 0 ? {} : { ca: [...rootCertificates, ...ca] };
+    const found: OriginSettings = environment?.tls(origin, ca) ?? rooted;
     return {
-      ...given,
-      ...(own ? { ...pair, insecure } : { cert: undefined, key: undefined }),
+      ...found,
+      ...(isRegistry(origin) ? { ...pair, insecure } : {}),
       proxy: environment?.proxy(origin),
     };
   };
 }
 
-function withRoots(ca: readonly string[]): readonly string[] {
-  return [...rootCertificates, ...ca];
-}
-
 function readPem(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    const text = readFileSync(file, 'utf8');
+    if (text.includes('-----BEGIN ')) return text;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new RegferryError('E_CONFIG', `cannot read ${file}: ${reason}`, { cause: error });
   }
+  throw new RegferryError('E_CONFIG', `${file} is not a PEM file: it has no "-----BEGIN" line`);
 }

@@ -5,9 +5,10 @@ import type { ContentTarget, Op } from '../content/store.js';
 import { openLayout, type LayoutStore } from '../content/layout-store.js';
 import { MemoryStore } from '../content/memory-store.js';
 import type { CopyJob } from '../copy/job.js';
+import { linkedSignal } from '../copy/linked-signal.js';
 import { RegferryError, isRegferryError, type Side } from '../errors.js';
 import type { HttpEvent } from '../http/message.js';
-import { backoff as backoffMs } from '../http/retry.js';
+import { backoffDelay } from '../http/retry.js';
 import { RETRIES } from '../http/limits.js';
 import { createTransport, type Transport } from '../http/transport.js';
 import { RegistryClient } from '../registry/client.js';
@@ -55,8 +56,7 @@ export class Session {
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    this.signal =
-      options.signal === undefined ? this.#end.signal : AbortSignal.any([options.signal, this.#end.signal]);
+    this.signal = linkedSignal(options.signal, this.#end.signal);
   }
 
   /** A repository of a registry, as one side of the call. */
@@ -213,5 +213,5 @@ async function sleep(ms: number, signal: AbortSignal | undefined): Promise<void>
 }
 
 async function backoff(failures: number, signal: AbortSignal | undefined): Promise<void> {
-  await sleep(backoffMs(failures, Math.random), signal);
+  await sleep(backoffDelay(failures), signal);
 }

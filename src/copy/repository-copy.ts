@@ -7,6 +7,7 @@ import type { BlobState } from './events.js';
 import { gather } from './gather.js';
 import type { CopyJob } from './job.js';
 import type { Lanes } from './lanes.js';
+import { linkedSignal } from './linked-signal.js';
 import type { BlobCounts } from './report.js';
 import { resuming } from './resuming.js';
 import type { Node, Walk } from './walk.js';
@@ -54,7 +55,7 @@ export class RepositoryCopy {
     this.#target = target;
     this.#lanes = lanes;
     this.#fresh = fresh && !shared.job.source.metered;
-    this.#signal = AbortSignal.any([shared.job.signal, this.#abort.signal]);
+    this.#signal = linkedSignal(shared.job.signal, this.#abort.signal);
   }
 
   /** Brings what `root` names, not `root` itself. */

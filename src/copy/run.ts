@@ -3,6 +3,7 @@ import type { Descriptor } from '../spec/descriptor.js';
 import { BlobLedger } from './blob-ledger.js';
 import type { CopyJob, CopyTarget } from './job.js';
 import { LanesByHost } from './lanes.js';
+import { linkedSignal } from './linked-signal.js';
 import { emptyTargetReport, type TargetReport } from './report.js';
 import type { Shared } from './repository-copy.js';
 import { narrowToPlatform } from './root.js';
@@ -26,7 +27,7 @@ export interface CopyOutcome {
  */
 export async function runCopy(given: CopyJob): Promise<CopyOutcome> {
   const stop = new AbortController();
-  const job = { ...given, signal: AbortSignal.any([given.signal, stop.signal]) };
+  const job = { ...given, signal: linkedSignal(given.signal, stop.signal) };
   const lanes = new LanesByHost(job.concurrency);
   const walk = new Walk(job.source, lanes.of(job.source.place.host), { signal: job.signal });
   const shared: Shared = { job, walk, ledger: new BlobLedger() };

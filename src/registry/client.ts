@@ -102,7 +102,7 @@ export class RegistryClient {
       retry: call.retry,
       answerTimeoutMs: call.answerTimeoutMs,
       signal: call.signal,
-      ...(foreignTo === undefined ? {} : { foreign: { registryOrigin: foreignTo } }),
+      ...(foreignTo === undefined ? {} : { registryOrigin: foreignTo }),
     };
     return this.#options.http.send(request);
   }

@@ -123,9 +123,11 @@ export async function putManifest(
   op: Op,
 ): Promise<void> {
   const { bytes, descriptor } = manifest;
+  // A tagged manifest is known by its sha256, unless the registry understands which digest it is to have (zot, olareg).
+  const wanted = algorithmOf(descriptor.digest) === 'sha256' ? '' : `?digest=${descriptor.digest}`;
   const response = await context.client.send({
     method: 'PUT',
-    target: `/v2/${context.repository}/manifests/${name}`,
+    target: `/v2/${context.repository}/manifests/${name}${wanted}`,
     scopes: [scopeOf(context)],
     body: { length: bytes.length, type: descriptor.mediaType, open: () => bytes },
     signal: op.signal,

@@ -37,7 +37,9 @@ export async function uploadBlob(
   const upload = new BlobUpload(context, descriptor, open, options, policy);
   const memory = context.client.uploads;
   let way = memory.choose(descriptor.size, policy.chunkSize, context.client.registry);
-  for (let failures = 0; ;) {
+  let refetched = false;
+  let failures = 0;
+  for (;;) {
     try {
       return await upload.attempt(way);
     } catch (error) {

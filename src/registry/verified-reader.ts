@@ -15,7 +15,7 @@ export class VerifiedReader {
   constructor(
     descriptor: Descriptor,
     bytes: AsyncIterable<Uint8Array>,
-    verifier = new BlobVerifier(descriptor),
+    verifier: BlobVerifier = new BlobVerifier(descriptor),
   ) {
     this.#descriptor = descriptor;
     this.#verifier = verifier;
