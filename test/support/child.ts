@@ -117,10 +117,11 @@ export function startProgram(
   const ended = new Promise<void>((resolve) => {
     const end = () => {
       running = false;
-      killGroup(child.pid);
       resolve();
     };
-    child.once('exit', end);
+    child.once('exit', () => killGroup(child.pid));
+    // Not before its last words are read.
+    child.once('close', end);
     child.once('error', end);
   });
   onProcessEnd(() => {
@@ -169,15 +170,15 @@ export async function waitUntil<T>(
     const found = check();
     if (found !== undefined && found !== false) return found;
     if (!running || performance.now() > deadline) {
-      const reason = running ? 'after 20 s' : 'and never will, since the program has ended';
-      throw new Error(`${what}: not ${reason}; its last words were:\n${program.lastWords()}`);
+      const reason = running ? 'has not come after 20 s' : 'will not come: the program has ended';
+      throw new Error(`"${what}" ${reason}; its last words were:\n${program.lastWords()}`);
     }
     await pause(5);
   }
 }
 
 /** A port of the loopback interface that was free a moment ago. */
-export function freePort(): Promise<number> {
+function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);

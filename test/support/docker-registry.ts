@@ -13,7 +13,7 @@ export interface Login {
 }
 
 /** Where a registry sends its clients for tokens, and whose signature on them it believes. */
-export interface TokenService {
+interface TokenService {
   readonly realm: string;
   readonly service: string;
   readonly issuer: string;
