@@ -48,11 +48,10 @@ export class NewFile {
     });
   }
 
-  /** Makes the bytes durable and gives the file its name, in place of a plain file of that name. Throws E_IO, E_LAYOUT. */
+  /** Makes the bytes durable and gives the file its name, in place of what had that name. Throws E_IO. */
   async moveTo(folder: string, name: string): Promise<void> {
     const path = join(folder, name);
     await guarded('write', path, async () => {
-      await plainSize(path);
       await this.#handle.sync();
       await rename(this.#path, path);
       this.#moved = true;
