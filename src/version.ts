@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 export const version: string = readVersion();
 
 /** What regferry calls itself to registries. */
-export const userAgent = `regferry/${version}`;
+export const userAgent: string = `regferry/${version}`;
 
 function readVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));

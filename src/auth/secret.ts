@@ -1,5 +1,3 @@
-import { inspect } from 'node:util';
-
 /**
  * A string that never shows itself: not to `util.inspect`, `JSON.stringify`, `String()` or a spread.
  * Passwords, tokens and user names (some registries want a token as the user name) are held in one.
@@ -21,10 +19,6 @@ export class Secret {
   }
 
   toJSON(): string {
-    return '[secret]';
-  }
-
-  [inspect.custom](): string {
     return '[secret]';
   }
 }

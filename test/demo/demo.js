@@ -65,7 +65,7 @@ async function seed(base) {
       config: await pushBlob(base, 'application/vnd.oci.image.config.v1+json', config),
       layers: [shared, layer],
     };
-    const text = `${JSON.stringify(image, null, '\t').replaceAll(':', '  :')}\n\n`;
+    const text = `${JSON.stringify(image, null, '\t').replaceAll('":', '"  :')}\n\n`;
     const child = await pushManifest(base, image.mediaType, text);
     children.push({ ...child, platform: { os: 'linux', architecture } });
   }
