@@ -1,5 +1,6 @@
 import { Parser } from 'yargs/helpers';
 
+import { variableOf } from './env-options.js';
 import { nearest } from './nearest.js';
 import { type OptionTable, parseFlag } from './option.js';
 
@@ -90,7 +91,8 @@ function longName(spelled: string, table: OptionTable): string | undefined {
 function unknownOption(spelled: string, table: OptionTable): string {
   const name = spelled.replace(/^-+/, '');
   if (/(?:^|-)password$/.test(name)) {
-    return `there is no option ${spelled}, because a command line can be read by others: use ${spelled}-stdin or the environment`;
+    const instead = `--${name}-stdin or ${variableOf(name)} in the environment`;
+    return `there is no option ${spelled}, because others can read a command line: use ${instead}`;
   }
   const meant = nearest(name, Object.keys(table));
   return `there is no option ${spelled}${meant === undefined ? '' : `; did you mean --${meant}?`}`;

@@ -30,7 +30,9 @@ export async function main(
     const given = gatherOptions(request.command.options, line.given, io.env);
     return await runCommand(request.command, { ...console, args: request.args, given, loadApi: load });
   } catch (error) {
-    return tellFailure(console, failureOf(error), command, line.words.slice(1));
+    // After a misspelt option a word may be its value, and that a secret: such words are not repeated.
+    const args = line.problem === undefined ? line.words.slice(1) : [];
+    return tellFailure(console, failureOf(error), command, args);
   }
 }
 

@@ -29,6 +29,9 @@ export type Values<V> = { readonly [K in keyof V]?: V[K] };
 /** Options whose values' types do not matter: for parsing and help. */
 export type OptionTable = Readonly<Record<string, Option<unknown>>>;
 
+/** Longest list of words that can stand in for a value in the help. */
+const LONGEST_PLACEHOLDER = 12;
+
 interface Wording {
   readonly short?: string;
   readonly placeholder?: string;
@@ -51,17 +54,19 @@ export function text(group: OptionGroup, placeholder: string, describe: string):
   return { kind: 'value', group, describe, placeholder, expects: 'a value', parse: (given) => given };
 }
 
-/** An option with one of a few words. */
+/** An option with one of a few words; the first is what holds where none is given. */
 export function choice<W extends string>(
   group: OptionGroup,
-  words: readonly W[],
+  words: readonly [W, ...W[]],
   describe: string,
 ): Option<W> {
+  const listed = words.join('|');
+  const tooLong = listed.length > LONGEST_PLACEHOLDER;
   return {
     kind: 'value',
     group,
-    describe,
-    placeholder: words.join('|'),
+    describe: `${describe}${tooLong ? `: ${words.join(', ')}` : ''} [${words[0]}]`,
+    placeholder: tooLong ? 'WORD' : listed,
     expects: `one of ${words.join(', ')}`,
     parse: (given) => words.find((word) => word === given.toLowerCase()),
   };

@@ -13,13 +13,13 @@ export interface OutputOptions {
 /** How much is logged; each level includes those before it. */
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
-const logLevels: readonly LogLevel[] = ['silent', 'error', 'warn', 'info', 'debug', 'trace'];
+const logLevels: readonly [LogLevel, ...LogLevel[]] = ['info', 'silent', 'error', 'warn', 'debug', 'trace'];
 
 /** Options about logging alone, for commands whose output has one form. */
 export const logOptions: OptionsOf<Omit<OutputOptions, 'json'>> = {
   quiet: flag('Output', 'only results and errors', { short: 'q' }),
-  'log-level': choice('Output', logLevels, 'how much to tell on stderr; debug shows every request [info]'),
-  'log-format': choice('Output', ['pretty', 'json'], 'how to tell it; json turns bars off [pretty]'),
+  'log-level': choice('Output', logLevels, 'how much to tell on stderr; debug shows every request'),
+  'log-format': choice('Output', ['pretty', 'json'], 'how to tell it; json turns bars off'),
 };
 
 /** Options about output. */
@@ -49,7 +49,7 @@ export const connectionOptions: OptionsOf<ConnectionOptions> = {
   ),
   'allow-private-redirects': flag('Connection', 'follow redirects of public registries to private addresses'),
   retries: wholeNumber('Connection', { least: 0, most: 100 }, 'repeats of one request that failed [4]'),
-  'retry-max-wait': duration('Connection', 'longest wait that a registry may ask for before a repeat'),
+  'retry-max-wait': duration('Connection', 'longest wait that a registry may ask for before a repeat [60s]'),
   timeout: duration('Connection', 'give up after this time, whatever is going on [none]'),
   'idle-timeout': duration(
     'Connection',
@@ -66,7 +66,7 @@ export interface TransferOptions {
 
 /** Options about moving blobs. */
 export const transferOptions: OptionsOf<TransferOptions> = {
-  concurrency: wholeNumber('Connection', { least: 1, most: 100 }, 'transfers at a time with one host'),
+  concurrency: wholeNumber('Connection', { least: 1, most: 100 }, 'transfers at a time with one host [6]'),
   'chunk-size': {
     kind: 'value',
     group: 'Connection',
@@ -78,7 +78,7 @@ export const transferOptions: OptionsOf<TransferOptions> = {
   progress: choice(
     'Output',
     ['auto', 'tty', 'plain', 'none'],
-    'bars, a line now and then, or nothing [auto: bars on a terminal]',
+    'how far it is: bars on a terminal, a line now and then elsewhere',
   ),
 };
 
