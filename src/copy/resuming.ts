@@ -55,6 +55,8 @@ class ResumingStream extends Readable {
     this.#resumedAt = from.offset;
     this.#current = first;
     this.#attach(first);
+    // It may break while nobody reads yet; the reader gets the error when it starts.
+    this.on('error', () => undefined);
   }
 
   override _read(): void {

@@ -126,6 +126,8 @@ class BlobUpload {
     this.mayHaveFinished = false;
     const { signal } = this.#options;
     const opening = this.#mountFrom === undefined ? this.#open({ signal }) : undefined;
+    // It may fail while the POST is still under way; whoever awaits it later gets the error all the same.
+    opening?.catch(() => undefined);
     const close = (): void => void opening?.then((stream) => stream.destroy()).catch(() => undefined);
     const start = await startUpload(this.#context, this.#descriptor.digest, this.#mountFrom, {
       signal,

@@ -21,19 +21,27 @@ describe('a copy between two registries', () => {
     const store = source.store('app');
     const blobs = [Buffer.from('{}'), Buffer.alloc(100_000, 1), Buffer.alloc(200_000, 2)];
     const [config, ...layers] = blobs.map((bytes, i) => ({
-      mediaType: i === 0 ? 'application/vnd.oci.image.config.v1+json' : 'application/vnd.oci.image.layer.v1.tar',
+      mediaType:
+        i === 0 ? 'application/vnd.oci.image.config.v1+json' : 'application/vnd.oci.image.layer.v1.tar',
       digest: store.putBytes(bytes),
       size: bytes.length,
     }));
     const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, config, layers }, null, 3) + '\r\n');
     const manifest: Manifest = {
-      descriptor: { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: digestOf(bytes), size: bytes.length },
+      descriptor: {
+        mediaType: 'application/vnd.oci.image.manifest.v1+json',
+        digest: digestOf(bytes),
+        size: bytes.length,
+      },
       bytes,
     };
     await store.tag(manifest, '1.0');
     const report = await copy(`${source.host}/app:1.0`, `${target.host}/mirror/app`);
     console.log(JSON.stringify(report, null, 1));
-    console.log(source.log.map((r) => `${r.method} ${r.url} ${r.status}`), target.log.map((r) => `${r.method} ${r.url} ${r.status}`));
+    console.log(
+      source.log.map((r) => `${r.method} ${r.url} ${r.status}`),
+      target.log.map((r) => `${r.method} ${r.url} ${r.status}`),
+    );
     expect(target.store('mirror/app').tagged('1.0')).toBe(manifest.descriptor.digest);
     expect(report.requests).toEqual({ source: 4, target: 12 });
   });
