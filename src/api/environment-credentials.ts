@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 
 import { configCredentials } from '../auth/config-credentials.js';
+import { readConfigFile } from '../auth/config-file.js';
 import { credentialHelper, type CredentialHelper } from '../auth/credential-helper.js';
-import { chainCredentials, type CredentialProvider } from '../auth/credentials.js';
+import { chainCredentials, staticCredentials, type CredentialProvider } from '../auth/credentials.js';
 import { parseDockerConfig, type DockerConfig } from '../auth/docker-config.js';
+import type { LoginFile } from '../auth/login.js';
 import { RegferryError, isRegferryError } from '../errors.js';
 
 /** The environment, as far as credentials go. */
@@ -12,19 +13,9 @@ export interface CredentialEnvironment {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly home: string;
   readonly authfile?: string | undefined;
+  readonly createAuthfile?: boolean | undefined;
   readonly onWarning: (message: string) => void;
 }
-
-/** The file that a login is written to. */
-export interface LoginFile {
-  readonly path: string;
-  /** The path as messages show it, `~/.docker/config.json`. */
-  readonly label: string;
-  /** Runs the helpers that it names. */
-  readonly helper: (suffix: string) => CredentialHelper;
-}
-
-const maxFileBytes = 4_194_304;
 
 /**
  * Where credentials come from, in this order: `authfile` or REGISTRY_AUTH_FILE, which alone decide when given;
@@ -45,10 +36,13 @@ export function credentialFiles(environment: CredentialEnvironment): {
   const only = environment.authfile ?? (env['REGISTRY_AUTH_FILE'] || undefined);
   if (only !== undefined) {
     const config = readConfig(only, label(only));
-    if (config === undefined) {
+    if (config === undefined && environment.createAuthfile !== true) {
       throw new RegferryError('E_CONFIG', `the credentials file ${label(only)} does not exist`);
     }
-    return { credentials: provider(config), loginFile: { path: only, label: label(only), helper } };
+    return {
+      credentials: config === undefined ? staticCredentials(undefined) : provider(config),
+      loginFile: { path: only, label: label(only), helper },
+    };
   }
   const dockerFile = join(env['DOCKER_CONFIG'] || join(home, '.docker'), 'config.json');
   const lazily = (path: string): CredentialProvider =>
@@ -89,16 +83,8 @@ function lazyProvider(make: () => CredentialProvider | undefined): CredentialPro
 
 /** Undefined when there is no such file. */
 function readConfig(path: string, label: string): DockerConfig | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new RegferryError('E_CONFIG', `${label} cannot be read (${String(code)})`, { cause: error });
-  }
-  if (text.length > maxFileBytes) throw new RegferryError('E_CONFIG', `${label} is larger than 4 MiB`);
-  return parseDockerConfig(text, label);
+  const text = readConfigFile(path, label);
+  return text === undefined ? undefined : parseDockerConfig(text, label);
 }
 
 /** As docker does it, a broken variable is passed over with a warning; only its `auths` count. */

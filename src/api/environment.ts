@@ -1,9 +1,10 @@
 import { homedir } from 'node:os';
 
 import type { CredentialProvider } from '../auth/credentials.js';
+import type { LoginFile } from '../auth/login.js';
 import { proxyFor, type Proxy, type ProxyRules } from '../http/proxy-rules.js';
 import { certificateSource, type Certificates } from './environment-certificates.js';
-import { credentialFiles, type LoginFile } from './environment-credentials.js';
+import { credentialFiles } from './environment-credentials.js';
 
 /** Where {@link fromEnvironment} looks. */
 export interface EnvironmentOptions {
@@ -13,6 +14,8 @@ export interface EnvironmentOptions {
   readonly home?: string | undefined;
   /** The only file to take credentials from. @default REGISTRY_AUTH_FILE, else the files of docker and podman */
   readonly authfile?: string | undefined;
+  /** Let that file be missing: a login makes it. @default false */
+  readonly createAuthfile?: boolean | undefined;
   /** Told about what is passed over: a broken variable, a credential store that fails. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
@@ -41,7 +44,7 @@ export function fromEnvironment(options: EnvironmentOptions = {}): Environment {
   const variable = (name: string): string | undefined => env[name] || undefined;
   const home = options.home ?? variable('HOME') ?? homedir();
   const onWarning = options.onWarning ?? ((): void => undefined);
-  const { credentials, loginFile } = credentialFiles({ env, home, authfile: options.authfile, onWarning });
+  const { credentials, loginFile } = credentialFiles({ ...options, env, home, onWarning });
   const rules: ProxyRules = {
     http: variable('http_proxy') ?? variable('HTTP_PROXY'),
     https: variable('https_proxy') ?? variable('HTTPS_PROXY'),

@@ -17,7 +17,8 @@ export interface CredentialHelper {
   /** Undefined when it keeps nothing for this registry. */
   get(serverUrl: string, op?: Op): Promise<HelperLogin | undefined>;
   store(serverUrl: string, login: HelperLogin, op?: Op): Promise<void>;
-  erase(serverUrl: string, op?: Op): Promise<void>;
+  /** False when it kept nothing for this registry. */
+  erase(serverUrl: string, op?: Op): Promise<boolean>;
 }
 
 type HelperProcess = ChildProcessByStdio<Writable, Readable, null>;
@@ -64,9 +65,9 @@ export function credentialHelper(suffix: string, options: HelperOptions = {}): C
     },
     async erase(serverUrl, op) {
       const { status, output } = await runHelper(program, 'erase', serverUrl, options, op);
-      if (status !== 0 && !/credentials not found/i.test(output)) {
-        throw failure(program, `erase failed (exit status ${status})`);
-      }
+      if (status === 0) return true;
+      if (/credentials not found/i.test(output)) return false;
+      throw failure(program, `erase failed (exit status ${status})`);
     },
   };
 }

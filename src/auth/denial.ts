@@ -40,7 +40,7 @@ export function noWayIn(context: DenialContext, schemes: readonly string[]): Reg
     offered.length === 0
       ? `${context.registry} answered 401 without saying how to log in`
       : `${context.registry} offers only ways to log in that are not supported (${offered.join(', ')})`;
-  return unauthorized(message, context, { status: 401 });
+  return unauthorized(message, context, {});
 }
 
 /** E_UNAUTHORIZED for a token service that is not among the trusted ones. */

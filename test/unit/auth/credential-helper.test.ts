@@ -1,0 +1,196 @@
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { configCredentials } from '../../../src/auth/config-credentials.js';
+import { credentialHelper, type HelperOptions } from '../../../src/auth/credential-helper.js';
+import type { CredentialProvider } from '../../../src/auth/credentials.js';
+import { parseDockerConfig } from '../../../src/auth/docker-config.js';
+import { Secret } from '../../../src/auth/secret.js';
+import { makeTempFolder, removeTempFolder } from '../../support/temp.js';
+
+let folder = '';
+
+beforeAll(() => {
+  folder = makeTempFolder('helpers');
+  program(
+    'ok',
+    `echo "canary on stderr" >&2; read -r server; printf '{"ServerURL":"%s","Username":"me","Secret":"pw for %s"}' "$server" "$server"`,
+  );
+  program('token', `printf '{"Username":"<token>","Secret":"idt"}'`);
+  program('none', `echo "credentials not found in native keychain"; exit 1`);
+  program('empty', `printf '{"Username":"","Secret":""}'`);
+  program('failing', `echo "canary: the keychain is locked"; exit 1`);
+  program('noise', `echo "canary"`);
+  program('nosecret', `echo '{"Username":"canary"}'`);
+  program('hanging', `exec sleep 60`);
+  program('endless', `exec yes canary`);
+  program('deaf', `exec <&-; printf '{"Username":"me","Secret":"pw"}'`);
+  program('keeping', `cat > "$0.$1"; exit 0`);
+  program('counting', `echo x >> "$0.count"; printf '{"Username":"me","Secret":"pw"}'`);
+});
+
+afterAll(() => removeTempFolder(folder));
+
+function program(suffix: string, script: string): void {
+  const path = join(folder, `docker-credential-${suffix}`);
+  writeFileSync(path, `#!/bin/sh\n${script}\n`);
+  chmodSync(path, 0o755);
+}
+
+function options(more: HelperOptions = {}): HelperOptions {
+  return { env: { PATH: `${folder}:${process.env['PATH'] ?? ''}` }, ...more };
+}
+
+async function get(suffix: string, more?: HelperOptions): Promise<string | undefined> {
+  const login = await credentialHelper(suffix, options(more)).get('r.example');
+  return login && `${login.username.reveal()} ${login.secret.reveal()}`;
+}
+
+describe('a credential helper', () => {
+  it('is asked on its standard input, and its standard error is noise', async () => {
+    expect(await get('ok')).toBe('me pw for r.example');
+  });
+
+  it('need not read its input', async () => {
+    expect(await get('deaf')).toBe('me pw');
+  });
+
+  it.each(['none', 'empty'])('may know nothing: %s', async (suffix) => {
+    expect(await get(suffix)).toBeUndefined();
+  });
+
+  it.each([
+    ['missing', 'docker-credential-missing is not on the PATH'],
+    ['failing', 'docker-credential-failing get failed (exit status 1)'],
+    ['noise', 'docker-credential-noise get answered with something that is not JSON'],
+    ['nosecret', 'docker-credential-nosecret get answered without Username and Secret'],
+    ['endless', 'docker-credential-endless get answered with too much'],
+  ])('that is %s is an error that shows nothing of what it said', async (suffix, message) => {
+    const error: unknown = await get(suffix).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'E_CREDENTIAL_HELPER', message });
+    expect(inspect(error, { depth: 10 })).not.toContain('canary');
+  });
+
+  it('that hangs is killed', async () => {
+    await expect(get('hanging', { timeoutMs: 50 })).rejects.toMatchObject({
+      code: 'E_CREDENTIAL_HELPER',
+      message: 'docker-credential-hanging get took longer than 0.05 s',
+    });
+  });
+
+  it('is killed when the work is given up', async () => {
+    const signal = AbortSignal.timeout(50);
+    await expect(credentialHelper('hanging', options()).get('r', { signal })).rejects.toMatchObject({
+      name: 'TimeoutError',
+    });
+  });
+
+  it.each(['../evil', 'a/b', 'a\\b', '', '-x', '.hidden', 'a b', 'a;b'])(
+    'is not run under a name like %j',
+    (suffix) => {
+      expect(() => credentialHelper(suffix)).toThrow(/plain word/);
+    },
+  );
+
+  it('stores and erases as the protocol says', async () => {
+    const helper = credentialHelper('keeping', options());
+    await helper.store('r.example', { username: new Secret('me'), secret: new Secret('p"w') });
+    expect(JSON.parse(readFileSync(join(folder, 'docker-credential-keeping.store'), 'utf8'))).toEqual({
+      ServerURL: 'r.example',
+      Username: 'me',
+      Secret: 'p"w',
+    });
+    expect(await helper.erase('r.example')).toBe(true);
+    expect(readFileSync(join(folder, 'docker-credential-keeping.erase'), 'utf8')).toBe('r.example');
+    expect(await credentialHelper('none', options()).erase('r.example')).toBe(false);
+    await expect(credentialHelper('failing', options()).erase('r.example')).rejects.toMatchObject({
+      code: 'E_CREDENTIAL_HELPER',
+    });
+  });
+});
+
+describe('credentials of a configuration with helpers', () => {
+  const warnings: string[] = [];
+
+  function provider(config: unknown): CredentialProvider {
+    warnings.length = 0;
+    return configCredentials(parseDockerConfig(JSON.stringify(config), '~/.docker/config.json'), {
+      helper: (suffix) => credentialHelper(suffix, options()),
+      onWarning: (message) => warnings.push(message),
+    });
+  }
+
+  async function find(config: unknown, registry: string): Promise<string | undefined> {
+    const found = await provider(config).credential({ registry, repository: 'app' });
+    if (found === undefined) return undefined;
+    const secret = found.kind === 'basic' ? found.password : found.token;
+    return `${found.kind} ${secret.reveal()} from ${found.source}`;
+  }
+
+  const auth = Buffer.from('file:file-pw').toString('base64');
+
+  it('come from credHelpers before credsStore before auths', async () => {
+    const auths = { a: { auth }, b: { auth }, c: { auth } };
+    expect(await find({ credHelpers: { a: 'ok' }, credsStore: 'token', auths }, 'a')).toBe(
+      'basic pw for a from ~/.docker/config.json (credHelpers: ok)',
+    );
+    expect(await find({ credHelpers: { a: 'ok' }, credsStore: 'token', auths }, 'b')).toBe(
+      'identity idt from ~/.docker/config.json (credsStore: token)',
+    );
+    expect(await find({ auths }, 'c')).toBe('basic file-pw from ~/.docker/config.json (auths)');
+    expect(await find({ credsStore: 'none', auths }, 'c')).toBe(
+      'basic file-pw from ~/.docker/config.json (auths)',
+    );
+  });
+
+  it('are asked for under the key that docker uses', async () => {
+    expect(await find({ credsStore: 'ok' }, 'docker.io')).toContain('pw for https://index.docker.io/v1/');
+    expect(await find({ credsStore: 'ok' }, 'r.example:5000')).toContain('pw for r.example:5000');
+  });
+
+  it.each(['missing', 'failing'])(
+    'of a host that credHelpers names fail with the helper: %s',
+    async (suffix) => {
+      await expect(find({ credHelpers: { r: suffix }, auths: { r: { auth } } }, 'r')).rejects.toMatchObject({
+        code: 'E_CREDENTIAL_HELPER',
+        message: expect.stringMatching(/~\/\.docker\/config\.json names it for r \(credHelpers\)/) as string,
+      });
+    },
+  );
+
+  it('of a host that auths lists fail with the store', async () => {
+    await expect(find({ credsStore: 'failing', auths: { r: {} } }, 'r')).rejects.toMatchObject({
+      code: 'E_CREDENTIAL_HELPER',
+    });
+  });
+
+  it('of any other host are none when the store fails, with one warning', async () => {
+    const found = provider({ credsStore: 'failing', auths: { other: {} } });
+    for (const registry of ['a', 'b', 'a']) {
+      expect(await found.credential({ registry, repository: '' })).toBeUndefined();
+    }
+    expect(warnings).toEqual([
+      'docker-credential-failing get failed (exit status 1) (credsStore of ~/.docker/config.json); going on without its credentials',
+    ]);
+  });
+
+  it('are an error when the helper has an impossible name', async () => {
+    await expect(find({ credsStore: '../../bin/sh' }, 'r')).rejects.toMatchObject({ code: 'E_CONFIG' });
+  });
+
+  it('are asked for once a registry, by however many', async () => {
+    const found = provider({ credsStore: 'counting' });
+    const ask = (repository: string): Promise<unknown> => found.credential({ registry: 'r', repository });
+    await Promise.all([ask('a'), ask('b')]);
+    await ask('c');
+    expect(readFileSync(join(folder, 'docker-credential-counting.count'), 'utf8')).toBe('x\n');
+  });
+
+  it('run no helper for a host that needs none', async () => {
+    expect(await find({ credHelpers: { other: 'keeping' } }, 'r')).toBeUndefined();
+    expect(existsSync(join(folder, 'docker-credential-keeping.get'))).toBe(false);
+  });
+});
