@@ -53,12 +53,18 @@ async function pushManifest(base, mediaType, text, tag) {
  * @param {string} base
  */
 async function seed(base) {
-  const shared = await pushBlob(base, 'application/vnd.oci.image.layer.v1.tar', Buffer.alloc(300_000, 'layer'));
+  const shared = await pushBlob(
+    base,
+    'application/vnd.oci.image.layer.v1.tar',
+    Buffer.alloc(300_000, 'layer'),
+  );
   const children = [];
   for (const architecture of ['amd64', 'arm64']) {
     const own = Buffer.alloc(200_000, architecture);
     const layer = await pushBlob(base, 'application/vnd.oci.image.layer.v1.tar', own);
-    const config = Buffer.from(JSON.stringify({ os: 'linux', architecture, rootfs: { type: 'layers', diff_ids: [] } }));
+    const config = Buffer.from(
+      JSON.stringify({ os: 'linux', architecture, rootfs: { type: 'layers', diff_ids: [] } }),
+    );
     const image = {
       schemaVersion: 2,
       mediaType: 'application/vnd.oci.image.manifest.v1+json',
@@ -69,7 +75,11 @@ async function seed(base) {
     const child = await pushManifest(base, image.mediaType, text);
     children.push({ ...child, platform: { os: 'linux', architecture } });
   }
-  const index = { schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: children };
+  const index = {
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.index.v1+json',
+    manifests: children,
+  };
   return pushManifest(base, index.mediaType, ` ${JSON.stringify(index, null, 3)} \r\n`, 'testing');
 }
 

@@ -157,21 +157,21 @@ function eachLine(stream: NodeJS.ReadableStream, tell: (line: string) => void): 
 
 /**
  * Polls `check` until it gives something else than undefined or false. Rejects after 20 s, or at once when the
- * program ends; both errors carry the program's last words.
+ * program ends, if there is one; both errors carry its last words.
  */
 export async function waitUntil<T>(
   what: string,
   check: () => T | undefined | false,
-  program: RunningProgram,
+  program?: RunningProgram,
 ): Promise<T> {
   const deadline = performance.now() + 20_000;
   for (;;) {
-    const running = program.running();
+    const running = program?.running() ?? true;
     const found = check();
     if (found !== undefined && found !== false) return found;
     if (!running || performance.now() > deadline) {
       const reason = running ? 'has not come after 20 s' : 'will not come: the program has ended';
-      throw new Error(`"${what}" ${reason}; its last words were:\n${program.lastWords()}`);
+      throw new Error(`"${what}" ${reason}; its last words were:\n${program?.lastWords() ?? ''}`);
     }
     await pause(5);
   }
