@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { createSecureContext, type SecureContext } from 'node:tls';
 
 import { Pool, ProxyAgent, buildConnector, type Dispatcher } from 'undici';
@@ -82,6 +83,19 @@ export class Connections {
    */
   addressClass(origin: string): AddressClass {
     return this.#classes.get(origin) ?? literalClass(origin) ?? 'public';
+  }
+
+  /**
+   * The same, once a connection that has just got its answer can be used again: undici frees it one turn of the event
+   * loop later, and until then would open another one, twice as many as are needed in the end.
+   */
+  async freeDispatcher(origin: string, guard?: AddressGuard): Promise<Dispatcher> {
+    const dispatcher = this.dispatcher(origin, guard);
+    if (dispatcher instanceof Pool) {
+      const { connected, free, size } = dispatcher.stats;
+      if (free === 0 && connected > size) await setImmediate();
+    }
+    return dispatcher;
   }
 
   /** Destroys every connection, open, idle or on its way; requests on them fail with E_ABORTED. */

@@ -14,6 +14,7 @@ import { UploadBody, type StallPhase } from './upload-body.js';
 /** Where one exchange goes and how long it may stand still. */
 export interface ExchangeOptions {
   readonly dispatcher: Dispatcher;
+  readonly origin: string;
   /** Path and query, as spelled. */
   readonly path: string;
   readonly userAgent: string;
@@ -30,6 +31,7 @@ export async function exchange(request: HttpRequest, options: ExchangeOptions): 
   if (body !== undefined && !(body instanceof Uint8Array)) return upload(request, body, options);
   try {
     const data = await options.dispatcher.request({
+      origin: options.origin,
       path: options.path,
       method: request.method,
       headers: headersOf(request, options.userAgent),
@@ -89,6 +91,7 @@ async function upload(
   }
   try {
     const data = await options.dispatcher.request({
+      origin: options.origin,
       path: options.path,
       method: request.method,
       headers: headersOf(request, options.userAgent),

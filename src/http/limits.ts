@@ -2,7 +2,7 @@
 export const MAX_REDIRECTS = 5;
 
 /** Bytes read of an error's body; the rest is thrown away unseen. */
-export const ERROR_BODY_LIMIT = 64 * 1024;
+export const ERROR_BODY_LIMIT: number = 64 * 1024;
 
 /** Characters of a server's own words shown in a message. */
 export const ERROR_TEXT_LIMIT = 500;
@@ -11,10 +11,10 @@ export const ERROR_TEXT_LIMIT = 500;
 export const URL_TEXT_LIMIT = 1000;
 
 /** Bytes of response headers. Node's 16 KiB is too little for long challenges and signed Locations. */
-export const HEADER_SIZE_LIMIT = 32 * 1024;
+export const HEADER_SIZE_LIMIT: number = 32 * 1024;
 
 /** Bytes drained from an unwanted body to keep its connection; a longer rest closes the connection. */
-export const DRAIN_LIMIT = 64 * 1024;
+export const DRAIN_LIMIT: number = 64 * 1024;
 
 /** Milliseconds that draining an unwanted body may take. */
 export const DRAIN_MS = 2_000;
@@ -26,7 +26,7 @@ export const IDLE_TIMEOUT_MS = 60_000;
 export const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Milliseconds from the last byte of an upload to the answer: registries hash and move the blob before they answer. */
-export const UPLOAD_ANSWER_TIMEOUT_MS = 15 * 60_000;
+export const UPLOAD_ANSWER_TIMEOUT_MS: number = 15 * 60_000;
 
 /** Milliseconds between the two address families of one host. Node's 250 ms give up on far hosts. */
 export const FAMILY_ATTEMPT_MS = 2_500;
@@ -48,10 +48,10 @@ export const BACKOFF_CAP_MS = 30_000;
 export const MAX_RETRY_WAIT_MS = 60_000;
 
 /** Bytes handed to the socket at a time, so that the upload watchdog sees a slow link move. */
-export const PIECE_BYTES = 64 * 1024;
+export const PIECE_BYTES: number = 64 * 1024;
 
 /** Bytes of a body in memory that is written in one go; a larger one is sent in pieces, watched. */
-export const WHOLE_BODY_LIMIT = 256 * 1024;
+export const WHOLE_BODY_LIMIT: number = 256 * 1024;
 
 /** Different `Warning` texts reported in the life of a transport. */
 export const WARNING_TEXTS = 100;

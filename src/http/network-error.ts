@@ -41,7 +41,6 @@ const MEANINGS = new Map<string, Meaning>([
   ['EPIPE', CUT],
   ['UND_ERR_SOCKET', CUT],
   ['UND_ERR_RES_CONTENT_LENGTH_MISMATCH', CUT],
-  ['HPE_INVALID_EOF_STATE', CUT],
   ['ETIMEDOUT', meaning('E_TIMEOUT', true, 'the host does not answer')],
   ['UND_ERR_CONNECT_TIMEOUT', meaning('E_TIMEOUT', true, 'no connection came about in time')],
   ['UND_ERR_HEADERS_TIMEOUT', meaning('E_TIMEOUT', true, 'no answer came in time')],
@@ -70,6 +69,7 @@ export function networkError(error: unknown, attempted: Attempted): RegferryErro
     return proxyError(error, error.status, what);
   const tls = tlsProblem(error);
   if (tls !== undefined) return new RegferryError('E_TLS', `${what} failed: ${tls}`, { cause: error });
+  if (error instanceof Error && error.name === 'HTTPParserError') return parserError(error, what);
   const { code, retryable, text } = meaningOf(error);
   const via = error instanceof ProxyFailure ? ' (at the proxy)' : '';
   return new RegferryError(code, `${what} failed: ${text}${via}`, { cause: error, retryable });
@@ -89,11 +89,18 @@ function meaningOf(error: unknown): Meaning {
   const detail = printable(error instanceof Error ? error.message : String(error), 200);
   // undici wraps a 407 that answers a forwarded (untunnelled) request into an argument error
   if (detail.startsWith('Proxy Authentication Required')) return PROXY_LOGIN;
-  if (code.startsWith('HPE_')) {
-    return meaning('E_NETWORK', false, `the answer is not HTTP (${code}): is it TLS, or another service?`);
-  }
   if (/^E[A-Z]+$/.test(code)) return meaning('E_NETWORK', false, detail);
   return meaning('E_INTERNAL', false, `unexpected: ${detail}`);
+}
+
+/** undici's parser errors have no code, and carry the raw answer, which may hold a token: they are not kept as cause. */
+function parserError({ message }: Error, what: string): RegferryError {
+  const cause = new Error(message);
+  if (message.includes('Invalid EOF state')) {
+    return new RegferryError(CUT.code, `${what} failed: ${CUT.text}`, { cause, retryable: CUT.retryable });
+  }
+  const text = `${what} failed: the answer is not HTTP: is it TLS, or another service?`;
+  return new RegferryError('E_NETWORK', text, { cause });
 }
 
 const PROXY_LOGIN = meaning(

@@ -81,6 +81,13 @@ export class UndiciResponse implements HttpResponse {
  */
 function translateErrors(body: UndiciBody, attempted: Attempted): UndiciBody {
   const destroy = body.destroy.bind(body);
-  body.destroy = (error) => destroy(error === undefined ? undefined : networkError(error, attempted));
+  body.destroy = (error) => {
+    if (error instanceof Error) return destroy(networkError(error, attempted));
+    return body.readableEnded ? destroy() : destroy(givenUp(attempted));
+  };
   return body.on('error', () => undefined);
+}
+
+function givenUp({ method, url }: Attempted): RegferryError {
+  return new RegferryError('E_ABORTED', `${method} ${redactUrl(url)}: the rest of the answer was given up`);
 }

@@ -101,10 +101,11 @@ class UndiciTransport implements Transport {
     const start = now();
     let status: number | undefined;
     try {
-      const dispatcher = this.#connections.dispatcher(origin, this.#guard(origin, request));
+      const dispatcher = await this.#connections.freeDispatcher(origin, this.#guard(origin, request));
       const { userAgent } = this.#options;
       const response = await exchange(request, {
         dispatcher,
+        origin,
         path,
         userAgent,
         idleTimeoutMs: this.#idleTimeoutMs,

@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+
+import { RegferryError } from '../../../src/errors.js';
+import { AddressRefusal } from '../../../src/http/address-guard.js';
+import { networkError } from '../../../src/http/network-error.js';
+import { ProxyFailure } from '../../../src/http/proxy-failure.js';
+
+const attempted = { method: 'GET', url: 'https://user:canary@r.example/v2/?sig=canary&n=1' } as const;
+
+function withCode(code: string, message = 'canary-free words'): Error {
+  return Object.assign(new Error(message), { code });
+}
+
+describe('networkError', () => {
+  it.each([
+    ['ENOTFOUND', 'E_NETWORK', false],
+    ['EAI_AGAIN', 'E_NETWORK', true],
+    ['ECONNREFUSED', 'E_NETWORK', true],
+    ['EHOSTUNREACH', 'E_NETWORK', true],
+    ['ECONNRESET', 'E_CUT', true],
+    ['EPIPE', 'E_CUT', true],
+    ['UND_ERR_SOCKET', 'E_CUT', true],
+    ['UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'E_CUT', true],
+    ['ETIMEDOUT', 'E_TIMEOUT', true],
+    ['UND_ERR_CONNECT_TIMEOUT', 'E_TIMEOUT', true],
+    ['UND_ERR_HEADERS_TIMEOUT', 'E_TIMEOUT', true],
+    ['UND_ERR_BODY_TIMEOUT', 'E_TIMEOUT', true],
+    ['UND_ERR_HEADERS_OVERFLOW', 'E_LIMIT', false],
+    ['UND_ERR_DESTROYED', 'E_ABORTED', false],
+    ['EMFILE', 'E_NETWORK', false],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'E_TLS', false],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'E_TLS', false],
+    ['CERT_HAS_EXPIRED', 'E_TLS', false],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'E_TLS', false],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'E_TLS', false],
+    ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'E_TLS', false],
+    ['CERT_CHAIN_TOO_LONG', 'E_TLS', false],
+    ['UND_ERR_INVALID_ARG', 'E_INTERNAL', false],
+  ])('%s is %s, retryable: %s', (from, code, retryable) => {
+    const error = networkError(withCode(from), attempted);
+    expect(error).toMatchObject({ code, retryable });
+    expect(error.message).toMatch(/^GET https:\/\/r\.example\/v2\/\?sig=REDACTED&n=1 failed: [^\n]+$/);
+  });
+
+  it.each([
+    [
+      'DEPTH_ZERO_SELF_SIGNED_CERT',
+      ['self-signed', '--from-ca-file', '--to-ca-file', 'SSL_CERT_FILE', '--from-insecure'],
+    ],
+    ['SELF_SIGNED_CERT_IN_CHAIN', ['unknown CA', '--from-ca-file']],
+    ['CERT_HAS_EXPIRED', ['expired', '--to-insecure']],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', ['another host name', '--from-insecure']],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', ['--from-plain-http', '--to-plain-http']],
+    ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', ['--from-cert-file']],
+  ])('names what helps against %s', (from, words) => {
+    const { message } = networkError(withCode(from), attempted);
+    for (const word of words) expect(message).toContain(word);
+  });
+
+  it('looks into the causes and into the tries of several addresses', () => {
+    const both = new AggregateError([withCode('ECONNREFUSED'), withCode('EHOSTUNREACH')]);
+    expect(networkError(both, attempted).code).toBe('E_NETWORK');
+    expect(networkError(new Error('outer', { cause: withCode('CERT_HAS_EXPIRED') }), attempted).code).toBe(
+      'E_TLS',
+    );
+  });
+
+  it('leaves a RegferryError as it is', () => {
+    const error = new RegferryError('E_DIGEST_MISMATCH', 'wrong');
+    expect(networkError(error, attempted)).toBe(error);
+  });
+
+  it('says E_ABORTED when the signal did it, or what the signal says', () => {
+    const reason = new RegferryError('E_TIMEOUT', 'the whole command');
+    const said = { ...attempted, signal: AbortSignal.abort(reason) };
+    expect(networkError(withCode('ECONNRESET'), said)).toBe(reason);
+    const silent = { ...attempted, signal: AbortSignal.abort() };
+    expect(networkError(withCode('ECONNRESET'), silent).code).toBe('E_ABORTED');
+  });
+
+  it('refuses in words what the guard refused', () => {
+    const error = networkError(new AddressRefusal('r.example', '169.254.169.254'), attempted);
+    expect(error).toMatchObject({ code: 'E_REFUSED', retryable: false });
+    expect(error.message).toContain('r.example has the link-local address 169.254.169.254');
+    expect(error.message).toContain('--allow-private-redirects');
+  });
+
+  it.each([
+    [407, 'E_UNAUTHORIZED', false],
+    [403, 'E_NETWORK', false],
+    [502, 'E_NETWORK', true],
+  ])('knows a tunnel refused with %i', (status, code, retryable) => {
+    const failure = new ProxyFailure(new Error(`Proxy response (${status}) !== 200 when HTTP Tunneling`));
+    expect(networkError(failure, attempted)).toMatchObject({ code, retryable, status });
+  });
+
+  it('says that it was the proxy that failed', () => {
+    const error = networkError(new ProxyFailure(withCode('ECONNREFUSED')), attempted);
+    expect(error).toMatchObject({ code: 'E_NETWORK', retryable: true });
+    expect(error.message).toContain('(at the proxy)');
+  });
+
+  it('shows no control characters of an unknown error', () => {
+    expect(networkError(new Error('a\u001b[2Jb\nc'), attempted).message).toMatch(/unexpected: a\[2Jb c$/);
+    expect(networkError('a string', attempted).message).toContain('a string');
+  });
+});

@@ -1,0 +1,256 @@
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { HostGate } from '../../../src/http/host-gate.js';
+import { backoffDelay, isRetryableStatus } from '../../../src/http/retry.js';
+import { bodyOf, closeAll, listen, listenRaw, openTransport } from './local-server.js';
+
+afterEach(closeAll);
+
+describe('isRetryableStatus', () => {
+  it.each([408, 429, 500, 502, 503, 504, 520, 524])('%i may fare better later', (status) => {
+    expect(isRetryableStatus(status)).toBe(true);
+  });
+
+  it.each([200, 202, 304, 307, 400, 401, 403, 404, 409, 413, 416, 501, 505])('%i will not', (status) => {
+    expect(isRetryableStatus(status)).toBe(false);
+  });
+});
+
+describe('backoffDelay', () => {
+  it('doubles from 0.5 s to 30 s', () => {
+    const widest = Array.from({ length: 9 }, (_, repeat) => backoffDelay(repeat, () => 1));
+    expect(widest).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
+  });
+
+  it('takes any part of that', () => {
+    fc.assert(
+      fc.property(fc.nat(2000), fc.double({ min: 0, max: 1, noNaN: true }), (repeat, random) => {
+        const delay = backoffDelay(repeat, () => random);
+        return delay >= 0 && delay <= 30_000;
+      }),
+    );
+  });
+});
+
+/** Answers with these statuses, one after the other, the last one for ever. */
+async function answering(...answers: readonly (number | [number, Record<string, string>])[]) {
+  let count = 0;
+  const server = await listen((_request, response) => {
+    const answer = answers[Math.min(count, answers.length - 1)] ?? 200;
+    count += 1;
+    const [status, headers] = typeof answer === 'number' ? [answer, {}] : answer;
+    response.writeHead(status, headers).end('body');
+  });
+  return { ...server, count: () => count };
+}
+
+describe('a retryable answer', () => {
+  it('is tried again until it works', async () => {
+    const server = await answering(503, 500, 408, 200);
+    const transport = openTransport();
+    const response = await transport.send({ method: 'GET', url: `${server.origin}/?sig=canary` });
+    expect(response.status).toBe(200);
+    expect(transport.waits).toEqual([500, 1000, 2000]);
+    expect(transport.events.filter(({ type }) => type === 'retry')).toEqual([
+      {
+        type: 'retry',
+        method: 'GET',
+        url: `${server.origin}/?sig=REDACTED`,
+        attempt: 1,
+        delayMs: 500,
+        reason: 'answered 503',
+      },
+      {
+        type: 'retry',
+        method: 'GET',
+        url: `${server.origin}/?sig=REDACTED`,
+        attempt: 2,
+        delayMs: 1000,
+        reason: 'answered 500',
+      },
+      {
+        type: 'retry',
+        method: 'GET',
+        url: `${server.origin}/?sig=REDACTED`,
+        attempt: 3,
+        delayMs: 2000,
+        reason: 'answered 408',
+      },
+    ]);
+  });
+
+  it('is the answer after the last try, with its body', async () => {
+    const server = await answering(503);
+    const response = await openTransport().send({ method: 'GET', url: server.origin });
+    expect(response.status).toBe(503);
+    expect((await response.bytes(100)).toString()).toBe('body');
+    expect(server.count()).toBe(5);
+  });
+
+  it.each([0, 1, 7])('is tried again %i times when asked to', async (retries) => {
+    const server = await answering(500);
+    await openTransport({ retries }).send({ method: 'GET', url: server.origin });
+    expect(server.count()).toBe(retries + 1);
+  });
+
+  it('is tried once where a repeat is not wanted', async () => {
+    const server = await answering(503);
+    const response = await openTransport().send({ method: 'PATCH', url: server.origin, retry: false });
+    expect(response.status).toBe(503);
+    expect(server.count()).toBe(1);
+  });
+
+  it.each([400, 401, 404, 413, 501, 505])('is not %i', async (status) => {
+    const server = await answering(status);
+    expect((await openTransport().send({ method: 'GET', url: server.origin })).status).toBe(status);
+    expect(server.count()).toBe(1);
+  });
+
+  it('does not use up connections', async () => {
+    const server = await answering(503, 503, 503, 200);
+    await openTransport().send({ method: 'GET', url: server.origin });
+    expect(server.connections()).toBe(1);
+  });
+});
+
+describe('a broken connection', () => {
+  it('is tried again, with the body from its start', async () => {
+    let count = 0;
+    const bodies: string[] = [];
+    const server = await listen((request, response) => {
+      count += 1;
+      if (count < 3) request.socket.resetAndDestroy();
+      else
+        void bodyOf(request).then((body) => {
+          bodies.push(body);
+          response.writeHead(201).end();
+        });
+    });
+    const transport = openTransport();
+    const response = await transport.send({
+      method: 'PUT',
+      url: server.origin,
+      body: { length: 4, type: 'a/b', open: () => Buffer.from('four') },
+    });
+    expect([response.status, bodies]).toEqual([201, ['four']]);
+    expect(transport.waits).toEqual([500, 1000]);
+    expect(transport.events.filter(({ type }) => type === 'retry')).toMatchObject([
+      { reason: expect.stringContaining('closed') as string },
+      { reason: expect.stringContaining('closed') as string },
+    ]);
+  });
+
+  it('is the error after the last try', async () => {
+    const server = await listenRaw((socket) => socket.destroy());
+    await expect(
+      openTransport({ retries: 2 }).send({ method: 'GET', url: server.origin }),
+    ).rejects.toMatchObject({
+      code: 'E_CUT',
+    });
+    expect(server.connections()).toBe(3);
+  });
+});
+
+describe('Retry-After', () => {
+  it.each(['GET', 'PUT'] as const)('is obeyed for a %s', async (method) => {
+    const server = await answering([429, { 'retry-after': '7' }], 200);
+    const transport = openTransport();
+    const body = { length: 1, type: 'a/b', open: () => Buffer.from('x') };
+    await transport.send({ method, url: server.origin, ...(method === 'PUT' ? { body } : {}) });
+    expect(transport.waits).toEqual([7000]);
+  });
+
+  it('may be a date', async () => {
+    const server = await answering(
+      [503, { 'retry-after': 'Tue, 01 Jan 2030 05:00:09 GMT', date: 'Tue, 01 Jan 2030 05:00:00 GMT' }],
+      200,
+    );
+    const transport = openTransport();
+    await transport.send({ method: 'GET', url: server.origin });
+    expect(transport.waits).toEqual([9000]);
+  });
+
+  it.each(['0', 'garbage', 'Mon, 01 Jan 2001 00:00:00 GMT'])('%s leaves the usual wait', async (value) => {
+    const server = await answering([503, { 'retry-after': value }], 200);
+    const transport = openTransport();
+    await transport.send({ method: 'GET', url: server.origin });
+    expect(transport.waits).toEqual([500]);
+  });
+
+  it('beyond the cap ends the request at once', async () => {
+    const server = await answering([429, { 'retry-after': '61' }], 200);
+    const transport = openTransport();
+    const response = await transport.send({ method: 'GET', url: server.origin });
+    expect(response.status).toBe(429);
+    expect(transport.waits).toEqual([]);
+    expect((await transport.send({ method: 'GET', url: server.origin })).status).toBe(200);
+    expect(transport.waits).toEqual([]);
+  });
+
+  it('has the cap that the user allows', async () => {
+    const server = await answering([429, { 'retry-after': '600' }], 200);
+    const transport = openTransport({ maxRetryWaitMs: 600_000 });
+    expect((await transport.send({ method: 'GET', url: server.origin })).status).toBe(200);
+    expect(transport.waits).toEqual([600_000]);
+  });
+
+  it('pauses every request to that host, also after one that is not repeated', async () => {
+    const server = await answering([429, { 'retry-after': '5' }], 200);
+    const other = await answering(200);
+    const transport = openTransport();
+    await transport.send({ method: 'PUT', url: server.origin, retry: false });
+    await transport.send({ method: 'GET', url: other.origin });
+    expect(transport.waits).toEqual([]);
+    await transport.send({ method: 'GET', url: server.origin });
+    expect(transport.waits).toEqual([5000]);
+    await transport.send({ method: 'GET', url: server.origin });
+    expect(transport.waits).toEqual([5000]);
+  });
+});
+
+describe('HostGate', () => {
+  it('keeps the longest of several pauses', async () => {
+    let now = 1000;
+    const waits: number[] = [];
+    const gate = new HostGate(
+      () => now,
+      (ms) => {
+        waits.push(ms);
+        now += ms;
+        return Promise.resolve();
+      },
+    );
+    gate.pause('a', 5000);
+    gate.pause('a', 100);
+    await gate.wait('a', undefined);
+    await gate.wait('b', undefined);
+    expect(waits).toEqual([5000]);
+  });
+
+  it('waits again when the pause was made longer meanwhile', async () => {
+    let now = 1000;
+    const waits: number[] = [];
+    const gate: HostGate = new HostGate(
+      () => now,
+      (ms) => {
+        if (waits.length === 0) gate.pause('a', 500);
+        waits.push(ms);
+        now += ms;
+        return Promise.resolve();
+      },
+    );
+    gate.pause('a', 200);
+    await gate.wait('a', undefined);
+    expect(waits).toEqual([200, 300]);
+  });
+
+  it('does not wait for ever where the clock stands still', async () => {
+    const gate = new HostGate(
+      () => 0,
+      () => Promise.resolve(),
+    );
+    gate.pause('a', 1000);
+    await expect(gate.wait('a', undefined)).resolves.toBeUndefined();
+  });
+});
