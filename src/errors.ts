@@ -106,9 +106,19 @@ export function toRegferryError(error: unknown): RegferryError {
   return new RegferryError('E_INTERNAL', `unexpected: ${message}`, { cause: error });
 }
 
+/** What an error carries besides its code, message and cause, to make another one of it. */
+export function detailsOf(error: RegferryError): ErrorDetails {
+  const { side, digest, status, registryCodes, retryable, retryAfterMs } = error;
+  return { side, digest, status, registryCodes, retryable, retryAfterMs };
+}
+
 /** The error with its side filled in; an error that has a side keeps it. Non-regferry errors are converted first. */
 export function withSide(error: unknown, side: Side): RegferryError {
   const known = toRegferryError(error);
   if (known.side !== undefined) return known;
-  return new RegferryError(known.code, known.message, { ...known, cause: known.cause ?? known, side });
+  return new RegferryError(known.code, known.message, {
+    ...detailsOf(known),
+    cause: known.cause ?? known,
+    side,
+  });
 }

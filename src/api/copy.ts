@@ -1,7 +1,7 @@
 import type { CopyJob, CopyTarget } from '../copy/job.js';
 import type { CopyReport, TargetReport } from '../copy/report.js';
 import { runCopy, type CopyOutcome } from '../copy/run.js';
-import { RegferryError } from '../errors.js';
+import { RegferryError, detailsOf } from '../errors.js';
 import { parsePlatform } from '../spec/platform.js';
 import type { CopyOptions } from './options.js';
 import { openSource, openTargets, type OpenedSource, type SourceImage, type TargetImage } from './images.js';
@@ -14,7 +14,7 @@ export class CopyError extends RegferryError {
   readonly report: CopyReport;
 
   constructor(error: RegferryError, report: CopyReport) {
-    super(error.code, error.message, { ...error, cause: error });
+    super(error.code, error.message, { ...detailsOf(error), cause: error });
     this.report = report;
   }
 }

@@ -58,7 +58,7 @@ async function openRepository(session: Session, text: string): Promise<ContentSo
   if (location.kind !== 'layout' || location.tag !== undefined || location.digest !== undefined) {
     throw new RegferryError('E_REFERENCE', `"${text}": a folder is wanted here, without a tag or digest`);
   }
-  return session.layout(location.folder, 'read');
+  return session.layout(location.folder);
 }
 
 async function reading<T>(

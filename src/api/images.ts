@@ -43,7 +43,7 @@ export async function openSource(session: Session, image: SourceImage): Promise<
     const name = formatReference({ ...reference, tag: undefined, digest: undefined });
     return sourceOf(store, reference.tag, reference.digest, name);
   }
-  const store = await session.layout(location.folder, 'read');
+  const store = await session.layout(location.folder);
   const folder = formatLocation({ ...location, tag: undefined, digest: undefined });
   const { tag, digest } = location;
   if (tag !== undefined || digest !== undefined) return sourceOf(store, tag, digest, folder);
@@ -122,14 +122,12 @@ function wantedOf(session: Session, image: Location | StoreImage<ContentTarget>,
   if (image.kind === 'layout') {
     const { folder, tag, digest } = image;
     const name = formatLocation({ kind: 'layout', folder });
-    const open = async (): Promise<ContentTarget> =>
-      dryRun ? session.dryLayout(folder) : session.layout(folder, 'write');
-    return { place: name, name, tag, digest, open };
+    return { place: name, name, tag, digest, open: () => session.targetLayout(folder, dryRun) };
   }
   const { reference } = image;
   const { registry, repository, tag, digest } = reference;
   const name = formatReference({ registry, repository });
-  const open = async (): Promise<ContentTarget> => session.repository(reference, 'target', 'push');
+  const open = (): Promise<ContentTarget> => Promise.resolve(session.repository(reference, 'target', 'push'));
   return { place: `${registry.toLowerCase()}/${repository}`, name, tag, digest, open };
 }
 

@@ -1,5 +1,5 @@
 import type { CopyPlan, CopyReport, TargetPlan, TargetReport } from '../copy/report.js';
-import { RegferryError, isRegferryError } from '../errors.js';
+import { RegferryError, detailsOf, isRegferryError } from '../errors.js';
 import { CopyError, runReported } from './copy.js';
 import type { SourceImage, TargetImage } from './images.js';
 import type { CopyOptions } from './options.js';
@@ -11,7 +11,7 @@ export class PlanError extends RegferryError {
   readonly report: CopyPlan;
 
   constructor(error: RegferryError, report: CopyPlan) {
-    super(error.code, error.message, { ...error, cause: error });
+    super(error.code, error.message, { ...detailsOf(error), cause: error });
     this.report = report;
   }
 }

@@ -1,12 +1,13 @@
+import { stat } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { createAuthorizer } from '../auth/authorize.js';
+import { DeferredLayout } from '../content/deferred-layout.js';
 import type { ContentTarget, Op } from '../content/store.js';
 import { openLayout, type LayoutStore } from '../content/layout-store.js';
-import { MemoryStore } from '../content/memory-store.js';
 import type { CopyJob } from '../copy/job.js';
 import { linkedSignal } from '../copy/linked-signal.js';
-import { RegferryError, isRegferryError, type Side } from '../errors.js';
+import { RegferryError, type Side } from '../errors.js';
 import type { HttpEvent } from '../http/message.js';
 import { backoffDelay } from '../http/retry.js';
 import { RETRIES } from '../http/limits.js';
@@ -46,7 +47,7 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #transports = new Map<Side, Transport>();
   readonly #clients = new Map<string, RegistryClient>();
-  readonly #layouts: LayoutStore[] = [];
+  readonly #layouts: { close(): Promise<void> }[] = [];
   /** The registries' own origins, by side. */
   readonly #origins = { source: new Set<string>(), target: new Set<string>() };
   readonly #requests = { source: 0, target: 0 };
@@ -70,21 +71,27 @@ export class Session {
     });
   }
 
-  /** A layout folder to read, or with `write` one that is made where it is missing. Throws E_LAYOUT. */
-  async layout(folder: string, access: 'read' | 'write'): Promise<LayoutStore> {
-    const store = await openLayout(folder, { access, create: access === 'write' });
-    this.#layouts.push(store);
-    return store;
+  /** A layout folder to read. Throws E_LAYOUT. */
+  async layout(folder: string): Promise<LayoutStore> {
+    return this.#kept(await openLayout(folder, { access: 'read' }));
   }
 
-  /** A layout folder as the target of a dry run: what is there is read, nothing is made or locked. */
-  async dryLayout(folder: string): Promise<ContentTarget> {
-    try {
-      return await this.layout(folder, 'read');
-    } catch (error) {
-      if (isRegferryError(error) && isMissing(error.cause)) return new MemoryStore({ host: folder });
-      throw error;
-    }
+  /**
+   * A layout folder to write; one that does not exist is made when something is written. With `dry` it is neither made
+   * nor locked. Throws E_LAYOUT.
+   */
+  async targetLayout(folder: string, dry: boolean): Promise<ContentTarget> {
+    const exists = await stat(folder).then(
+      () => true,
+      (error: unknown) => !isMissing(error),
+    );
+    if (!exists) return this.#kept(new DeferredLayout(folder));
+    return this.#kept(await openLayout(folder, dry ? { access: 'read' } : { access: 'write', create: true }));
+  }
+
+  #kept<Store extends { close(): Promise<void> }>(layout: Store): Store {
+    this.#layouts.push(layout);
+    return layout;
   }
 
   /** Refuses to send one login or client key to several registries (E_USAGE). */

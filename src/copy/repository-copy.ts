@@ -108,12 +108,12 @@ export class RepositoryCopy {
     return once(this.#blobs, descriptor.digest, async () => {
       if (isForeignLayerType(descriptor.mediaType) && !this.#shared.job.includeForeign) {
         this.counts.blobs.foreign += 1;
-        return this.#blobEvent(descriptor, 'foreign');
+        this.#blobEvent(descriptor, 'foreign');
+        return;
       }
       this.#totalBytes += descriptor.size;
       const there = await this.#lanes.check(() => this.#target.has(descriptor, { signal: this.#signal }));
-      if (there) return this.#settled(descriptor, 'skipped');
-      this.#settled(descriptor, await this.#bring(descriptor));
+      this.#settled(descriptor, there ? 'skipped' : await this.#bring(descriptor));
     });
   }
 

@@ -82,9 +82,13 @@ class ResumingStream extends Readable {
     stream.on('error', () => undefined);
   }
 
+  #isGone(): boolean {
+    return this.destroyed;
+  }
+
   /** A clean end before the last byte is a cut as well: with chunked framing it looks the same. */
   async #resume(error: Error | undefined): Promise<void> {
-    if (this.destroyed) return;
+    if (this.#isGone()) return;
     if (this.#position - this.#resumedAt >= PROGRESS_BYTES) this.#failures = 0;
     this.#failures += 1;
     this.#resumes += 1;
@@ -97,7 +101,7 @@ class ResumingStream extends Readable {
     try {
       await this.#policy.backoff(this.#failures, this.#signal);
       const next = await this.#open({ offset: this.#position, signal: this.#signal });
-      if (this.destroyed) {
+      if (this.#isGone()) {
         next.destroy();
         return;
       }

@@ -1,0 +1,88 @@
+import { resolve as absolute } from 'node:path';
+import type { Readable } from 'node:stream';
+
+import { RegferryError } from '../errors.js';
+import type { Descriptor } from '../spec/descriptor.js';
+import { openLayout, type LayoutStore } from './layout-store.js';
+import type {
+  ContentTarget,
+  Manifest,
+  ManifestKey,
+  Op,
+  OpenBlob,
+  OpenOptions,
+  Place,
+  PutManifestOptions,
+  PutOptions,
+  PutOutcome,
+} from './store.js';
+
+/**
+ * A layout folder that does not exist yet: it is empty to whoever asks, and made when the first thing is written, so that
+ * a copy that fails before that leaves nothing behind. Writing throws what openLayout throws.
+ */
+export class DeferredLayout implements ContentTarget {
+  readonly place: Place;
+  readonly metered = false;
+  readonly #folder: string;
+  #opened: Promise<LayoutStore> | undefined;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    this.place = { kind: 'layout', host: absolute(folder), repository: '' };
+  }
+
+  toString(): string {
+    return `oci:${this.#folder}`;
+  }
+
+  async resolve(key: ManifestKey, op?: Op): Promise<Descriptor | undefined> {
+    return (await this.#opened)?.resolve(key, op);
+  }
+
+  async fetch(key: ManifestKey, op?: Op): Promise<Manifest> {
+    return (await this.#existing()).fetch(key, op);
+  }
+
+  async open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable> {
+    return (await this.#existing()).open(descriptor, options);
+  }
+
+  async *tags(op?: Op): AsyncGenerator<string> {
+    const store = await this.#opened;
+    if (store !== undefined) yield* store.tags(op);
+  }
+
+  async has(descriptor: Descriptor, op?: Op): Promise<boolean> {
+    return (await (await this.#opened)?.has(descriptor, op)) ?? false;
+  }
+
+  async put(descriptor: Descriptor, open: OpenBlob, options?: PutOptions): Promise<PutOutcome> {
+    return (await this.#made()).put(descriptor, open, options);
+  }
+
+  async putManifest(manifest: Manifest, options?: PutManifestOptions): Promise<void> {
+    return (await this.#made()).putManifest(manifest, options);
+  }
+
+  async tag(manifest: Manifest, tag: string, op?: Op): Promise<void> {
+    return (await this.#made()).tag(manifest, tag, op);
+  }
+
+  /** Gives the folder's lock back, if the folder was made. */
+  async close(): Promise<void> {
+    const store = await this.#opened?.catch(() => undefined);
+    await store?.close();
+  }
+
+  #made(): Promise<LayoutStore> {
+    this.#opened ??= openLayout(this.#folder, { access: 'write', create: true });
+    return this.#opened;
+  }
+
+  async #existing(): Promise<LayoutStore> {
+    const store = await this.#opened;
+    if (store !== undefined) return store;
+    throw new RegferryError('E_NOT_FOUND', `${this.toString()} does not exist yet`);
+  }
+}
