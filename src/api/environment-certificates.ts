@@ -1,5 +1,5 @@
 import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 
 import { RegferryError } from '../errors.js';
@@ -55,7 +55,7 @@ function systemCertificates({ env, onWarning, bundles = usualBundles }: Certific
   const namedFile = env['SSL_CERT_FILE'];
   if (namedFile) certificates.push(...readOrWarn('SSL_CERT_FILE', namedFile, onWarning));
   else certificates.push(...splitPem(bundles.map(readIfThere).find((text) => text !== undefined) ?? ''));
-  for (const folder of env['SSL_CERT_DIR']?.split(':') ?? []) {
+  for (const folder of env['SSL_CERT_DIR']?.split(delimiter) ?? []) {
     for (const name of listIfThere(folder))
       certificates.push(...splitPem(readIfThere(join(folder, name)) ?? ''));
   }

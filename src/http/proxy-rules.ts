@@ -46,9 +46,9 @@ function excludes(entry: string, host: string, port: string): boolean {
   const [, bracketed, plain, entryPort] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(entry) ?? [];
   const name = bracketed ?? plain ?? entry;
   if (entryPort !== undefined && entryPort !== port) return false;
-  if (isIP(name) !== 0) return isIP(host) !== 0 && inSubnet(host, name);
+  if (isIP(host) !== 0) return inSubnet(host, name);
   const suffix = name.replace(/^\*(?=\.)/, '').replace(/\.$/, '');
-  if (suffix === '' || suffix === '.') return false;
+  if (suffix === '') return false;
   return suffix.startsWith('.') ? host.endsWith(suffix) : host === suffix || host.endsWith(`.${suffix}`);
 }
 
