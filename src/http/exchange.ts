@@ -19,6 +19,8 @@ export interface ExchangeOptions {
   readonly path: string;
   readonly userAgent: string;
   readonly idleTimeoutMs: number;
+  /** Called when the request goes out: not for one that is aborted, or whose body cannot be opened, before. */
+  readonly onSend: () => void;
 }
 
 /**
@@ -28,6 +30,7 @@ export interface ExchangeOptions {
 export async function exchange(request: HttpRequest, options: ExchangeOptions): Promise<HttpResponse> {
   if (request.signal?.aborted === true) throw abortError(request.signal);
   const body = request.body === undefined ? undefined : await openBody(request.body);
+  options.onSend();
   if (body !== undefined && !(body instanceof Uint8Array)) return upload(request, body, options);
   try {
     const data = await options.dispatcher.request({

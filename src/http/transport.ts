@@ -98,17 +98,16 @@ class UndiciTransport implements Transport {
     const { origin, path } = splitUrl(request.url);
     const { gate, now } = this.#policy;
     await gate.wait(origin, request.signal);
-    const start = now();
+    let start: number | undefined;
     let status: number | undefined;
     try {
-      const dispatcher = await this.#connections.freeDispatcher(origin, this.#guard(origin, request));
-      const { userAgent } = this.#options;
       const response = await exchange(request, {
-        dispatcher,
+        dispatcher: await this.#connections.freeDispatcher(origin, this.#guard(origin, request)),
         origin,
         path,
-        userAgent,
+        userAgent: this.#options.userAgent,
         idleTimeoutMs: this.#idleTimeoutMs,
+        onSend: () => (start = now()),
       });
       status = response.status;
       this.#warn(origin, response);
@@ -116,15 +115,12 @@ class UndiciTransport implements Transport {
     } catch (error) {
       throw error instanceof BodyFailure ? error : networkError(error, request);
     } finally {
-      const durationMs = now() - start;
-      this.#emit({
-        type: 'request',
-        method: request.method,
-        url: redactUrl(request.url),
-        status,
-        durationMs,
-      });
+      if (start !== undefined) this.#sent(request, status, now() - start);
     }
+  }
+
+  #sent({ method, url }: HttpRequest, status: number | undefined, durationMs: number): void {
+    this.#emit({ type: 'request', method, url: redactUrl(url), status, durationMs });
   }
 
   #guard(origin: string, { registryOrigin }: HttpRequest): AddressGuard | undefined {

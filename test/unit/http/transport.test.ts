@@ -120,6 +120,18 @@ describe('connections', () => {
     });
   });
 
+  it('are gone after close, also those that are still on their way', async () => {
+    let closed = false;
+    const server = await listenRaw((socket) => void socket.once('close', () => (closed = true)).resume());
+    const transport = openTransport();
+    const connecting = transport.send({ method: 'GET', url: `https://127.0.0.1:${server.port}/` });
+    connecting.catch(() => undefined);
+    await expect.poll(() => server.connections()).toBe(1);
+    await transport.close();
+    await expect(connecting).rejects.toMatchObject({ code: 'E_ABORTED' });
+    await expect.poll(() => closed).toBe(true);
+  });
+
   it('leave neither a socket nor a timer behind', async () => {
     const server = await listen((request, response) => {
       if (request.url === '/503') response.writeHead(503, { 'retry-after': '30' });
@@ -278,6 +290,16 @@ describe('events', () => {
     expect(transport.events.filter(({ type }) => type === 'warning')).toEqual([
       { type: 'warning', message: `${server.origin} warns: gone soon` },
     ]);
+  });
+
+  it('do not tell a request that never went out', async () => {
+    const transport = openTransport();
+    const url = 'http://127.0.0.1:1/';
+    const sending = transport.send({ method: 'GET', url, registryOrigin: 'https://registry.example' });
+    await expect(sending).rejects.toMatchObject({ code: 'E_REFUSED' });
+    const aborted = transport.send({ method: 'GET', url, signal: AbortSignal.abort() });
+    await expect(aborted).rejects.toMatchObject({ code: 'E_ABORTED' });
+    expect(transport.events).toEqual([]);
   });
 
   it('may meet a listener that throws', async () => {
