@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Fault } from '../faults.js';
 import { tapRequest } from './tap-request.js';
@@ -13,12 +14,15 @@ export interface After {
   readonly after: number;
 }
 
+/** What a client needs to read what it was sent: libuv takes a reset that comes together with bytes for a FIN. */
+const readMs = 20;
+
 /** Longest wait for the client to close its side after a FIN. */
 const lingerMs = 1_000;
 
 /**
- * Cuts the answer after some bytes of its body; with 0, after its headers. A reset may overtake the last bytes, so a
- * client gets at most that many.
+ * Cuts the answer after some bytes of its body; with 0, after its headers. A reset may overtake the last bytes of a client
+ * that is slow to read.
  */
 export function cutResponse({ after, by }: After & { readonly by: By }): Fault {
   return (next) => (request, response) => {
@@ -26,6 +30,7 @@ export function cutResponse({ after, by }: After & { readonly by: By }): Fault {
       body: async function* (chunks) {
         response.flushHeaders();
         if (yield* upTo(after, chunks)) return;
+        if (by === 'rst') await sleep(readMs);
         cut(request.socket, by);
         await closed(response);
       },
@@ -110,7 +115,8 @@ async function* upTo(
 
 function cut(socket: Socket, by: By): void {
   if (by === 'rst') {
-    socket.resetAndDestroy();
+    // resetAndDestroy() sends a FIN before its RST, and most clients see that first.
+    Object.assign(socket, { resetAndClosing: true }).destroy();
     return;
   }
   socket.end();

@@ -46,7 +46,7 @@ export function tapResponse(response: ServerResponse, tap: ResponseTap): void {
       send(tap.head?.(head) ?? head);
       pump().catch(() => response.destroy());
     },
-    write: (chunk) => written.write(chunk),
+    write: (chunk, flushed) => written.write(chunk, flushed),
     end: () => void written.end(),
   });
 }
@@ -63,8 +63,9 @@ export function rewriteResponse(
     head: (head, send) => {
       held = { head, send };
     },
-    write: (chunk) => {
+    write: (chunk, flushed) => {
       chunks.push(chunk);
+      process.nextTick(flushed);
       return true;
     },
     end: () => {
@@ -86,7 +87,7 @@ export function closed(response: ServerResponse): Promise<void> {
 interface Interceptor {
   /** Called once, before anything else; `send` hands the head on. */
   head(head: ResponseHead, send: (head: ResponseHead) => void): void;
-  write(chunk: Buffer): boolean;
+  write(chunk: Buffer, flushed: () => void): boolean;
   end(): void;
 }
 
@@ -103,9 +104,9 @@ function intercept(response: ServerResponse, interceptor: Interceptor): void {
       writeHead(head.status, head.headers);
     });
   };
-  const write = (chunk: unknown): boolean => {
+  const write = (chunk: unknown, ...rest: readonly unknown[]): boolean => {
     needHead(response.statusCode, {});
-    return interceptor.write(Buffer.from(chunk as string | Buffer));
+    return interceptor.write(Buffer.from(chunk as string | Buffer), callbackOf(rest));
   };
   Object.assign(response, {
     writeHead: (status: number, ...rest: readonly unknown[]) => {
@@ -113,13 +114,20 @@ function intercept(response: ServerResponse, interceptor: Interceptor): void {
       return response;
     },
     write,
-    end: (chunk?: unknown) => {
+    end: (...args: readonly unknown[]) => {
+      const [chunk] = args;
       if (typeof chunk === 'string' || chunk instanceof Uint8Array) write(chunk);
+      response.once('finish', callbackOf(args));
       needHead(response.statusCode, {});
       interceptor.end();
       return response;
     },
   });
+}
+
+function callbackOf(args: readonly unknown[]): () => void {
+  const callback = args.find((argument) => typeof argument === 'function');
+  return (callback as (() => void) | undefined) ?? (() => undefined);
 }
 
 function lowerCased(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
