@@ -5,7 +5,8 @@ import { RegferryError } from '../errors.js';
 import { parseContentRange } from '../http/headers.js';
 import type { HttpResponse } from '../http/message.js';
 import type { Descriptor } from '../spec/descriptor.js';
-import { scopeOf, type RepositoryContext } from './manifests.js';
+import { scopeOf, type RepositoryContext } from './context.js';
+import { isWebPage } from './web-page.js';
 
 function blobPath(context: RepositoryContext, descriptor: Descriptor): string {
   return `/v2/${context.repository}/blobs/${descriptor.digest}`;
@@ -13,7 +14,7 @@ function blobPath(context: RepositoryContext, descriptor: Descriptor): string {
 
 /**
  * HEAD of a blob (spec end-2). True only for a 200 whose Content-Length, where there is one, is the descriptor's size.
- * A 403 or 405 counts as "unknown, so upload it" (Artifactory answers 403 for absent blobs).
+ * A 403, 405 or 501 counts as "unknown, so upload it" (Artifactory answers 403 for absent blobs).
  */
 export async function hasBlob(context: RepositoryContext, descriptor: Descriptor, op: Op): Promise<boolean> {
   const response = await context.client.send({
@@ -25,16 +26,17 @@ export async function hasBlob(context: RepositoryContext, descriptor: Descriptor
   await response.discard();
   if (response.status === 200) {
     const length = response.headers.get('content-length');
-    return length === undefined || Number(length) === descriptor.size;
+    if (length !== undefined) return Number(length) === descriptor.size;
+    if (!isWebPage(response)) return true;
   }
-  if (response.status === 404 || response.status === 403 || response.status === 405) return false;
+  if ([403, 404, 405, 501].includes(response.status)) return false;
   throw await context.client.failure(response, 'HEAD', op);
 }
 
 /**
- * GET of a blob's bytes from `offset` (spec end-2, RFC 9110 §14). A server that ignores Range is read from the start and
- * the first bytes are dropped. A Content-Length that contradicts the descriptor is E_SIZE_MISMATCH before a byte is read;
- * another range than the one asked for is E_REFUSED.
+ * GET of a blob's bytes from `offset` (spec end-2, RFC 9110 §14). Where a server ignores Range, answers another range or
+ * knows none, the blob is read from the start and the first bytes are dropped. A Content-Length that contradicts the
+ * descriptor is E_SIZE_MISMATCH before a byte is read.
  */
 export async function openBlob(
   context: RepositoryContext,
@@ -42,48 +44,60 @@ export async function openBlob(
   options: OpenOptions,
 ): Promise<Readable> {
   const offset = options.offset ?? 0;
-  const what = `GET ${describe(context, descriptor)}`;
-  const response = await context.client.send({
+  if (offset === 0)
+    return openWhole(context, descriptor, await getBlob(context, descriptor, 0, options), options);
+  if (offset === descriptor.size) return Readable.from([], { objectMode: false });
+  const response = await getBlob(context, descriptor, offset, options);
+  if (response.status === 206 && isRest(response, descriptor, offset)) return response.stream;
+  if (response.status !== 206 && response.status !== 416) {
+    return withoutFirst(await openWhole(context, descriptor, response, options), offset);
+  }
+  await response.discard();
+  const whole = await getBlob(context, descriptor, 0, options);
+  return withoutFirst(await openWhole(context, descriptor, whole, options), offset);
+}
+
+function getBlob(
+  context: RepositoryContext,
+  descriptor: Descriptor,
+  offset: number,
+  op: Op,
+): Promise<HttpResponse> {
+  return context.client.send({
     method: 'GET',
     target: blobPath(context, descriptor),
     scopes: [scopeOf(context)],
     headers: offset > 0 ? { range: `bytes=${offset}-` } : {},
-    signal: options.signal,
+    signal: op.signal,
   });
-  if (response.status === 206 && offset > 0) {
-    await checkRange(response, descriptor, offset, what);
-    return response.stream;
-  }
-  if (response.status !== 200) throw await context.client.failure(response, 'GET', options);
-  const length = response.headers.get('content-length');
-  if (length !== undefined && Number(length) !== descriptor.size) {
-    await response.discard();
-    throw new RegferryError(
-      'E_SIZE_MISMATCH',
-      `${what}: expected ${descriptor.size} bytes, the registry announces ${Number(length)}`,
-      { side: context.client.side, digest: descriptor.digest },
-    );
-  }
-  return offset === 0 ? response.stream : withoutFirst(response.stream, offset);
 }
 
-async function checkRange(
-  response: HttpResponse,
+async function openWhole(
+  context: RepositoryContext,
   descriptor: Descriptor,
-  offset: number,
-  what: string,
-): Promise<void> {
-  const range = parseContentRange(response.headers.get('content-range'));
-  const fits =
-    range?.start === offset &&
-    range.end === descriptor.size - 1 &&
-    (range.total === undefined || range.total === descriptor.size);
-  if (fits) return;
+  response: HttpResponse,
+  op: Op,
+): Promise<Readable> {
+  if (response.status !== 200) throw await context.client.failure(response, 'GET', op);
+  const length = response.headers.get('content-length');
+  if (length === undefined || Number(length) === descriptor.size) return response.stream;
+  // Only here: a blob may well be a page, and then its hash is right.
+  if (isWebPage(response)) throw await context.client.failure(response, 'GET', op);
   await response.discard();
   throw new RegferryError(
-    'E_REFUSED',
-    `${what}: asked for bytes from ${offset} on, the registry answered another range`,
-    { digest: descriptor.digest, status: 206 },
+    'E_SIZE_MISMATCH',
+    `GET ${context.client.registry}${blobPath(context, descriptor)}: expected ${descriptor.size} bytes, the registry announces ${Number(length)}`,
+    { side: context.client.side, digest: descriptor.digest },
+  );
+}
+
+/** True for one range that starts where it was asked to and goes to the end of this very blob; false for several (multipart/byteranges). */
+function isRest(response: HttpResponse, descriptor: Descriptor, offset: number): boolean {
+  const range = parseContentRange(response.headers.get('content-range'));
+  return (
+    range?.start === offset &&
+    range.end === descriptor.size - 1 &&
+    (range.total === undefined || range.total === descriptor.size)
   );
 }
 
@@ -103,8 +117,4 @@ async function* dropFirst(stream: AsyncIterable<Uint8Array>, count: number): Asy
     yield left === 0 ? piece : piece.subarray(left);
     left = 0;
   }
-}
-
-function describe(context: RepositoryContext, descriptor: Descriptor): string {
-  return `${context.client.registry}/v2/${context.repository}/blobs/${descriptor.digest}`;
 }

@@ -1,10 +1,13 @@
 import type { Authorizer, Scope } from '../auth/authorizer.js';
+import { SingleFlight } from '../auth/single-flight.js';
 import type { Op } from '../content/store.js';
 import { RegferryError, isRegferryError, type Side } from '../errors.js';
 import type { HttpRequest, HttpResponse, HttpSender, Method, RequestBody } from '../http/message.js';
 import { responseError } from '../http/response-error.js';
 import { sameOrigin } from '../http/url.js';
+import { quirksOf, type Quirks } from './quirks.js';
 import { UploadMemory } from './upload-ways.js';
+import { isWebPage } from './web-page.js';
 
 /** What a {@link RegistryClient} is made of. */
 export interface RegistryClientOptions {
@@ -12,7 +15,7 @@ export interface RegistryClientOptions {
   readonly registry: string;
   readonly side?: Side | undefined;
   readonly http: HttpSender;
-  /** Finds the registry's origin, `https://host[:port]`; called once (see registry/origin.ts). */
+  /** Finds the registry's origin, `https://host[:port]`; called until it succeeds once (see registry/origin.ts). */
   readonly origin: (op: Op) => Promise<string>;
   readonly authorizer: Authorizer;
 }
@@ -27,8 +30,8 @@ export interface RegistryCall extends Op {
   readonly body?: RequestBody | undefined;
   readonly retry?: boolean | undefined;
   readonly answerTimeoutMs?: number | undefined;
-  /** False when the body cannot be opened again, so that a 401 cannot be answered by sending it once more. @default true */
-  readonly replayable?: boolean | undefined;
+  /** Whether a 401 is answered with a login. False where the call is not worth a new token. @default true */
+  readonly login?: boolean | undefined;
 }
 
 /**
@@ -38,26 +41,28 @@ export interface RegistryCall extends Op {
 export class RegistryClient {
   readonly registry: string;
   readonly side: Side | undefined;
+  readonly quirks: Quirks;
   /** What was learnt about uploads at this host during the run. */
-  readonly uploads: UploadMemory = new UploadMemory();
+  readonly uploads: UploadMemory;
   readonly #options: RegistryClientOptions;
-  #origin: Promise<string> | undefined;
+  readonly #deciding = new SingleFlight<string>();
+  #origin: string | undefined;
 
   constructor(options: RegistryClientOptions) {
     this.registry = options.registry;
     this.side = options.side;
+    this.quirks = quirksOf(options.registry);
+    this.uploads = new UploadMemory(this.quirks);
     this.#options = options;
   }
 
-  /** `https://host[:port]` (or http), decided once; a failure to decide is not remembered. */
+  /**
+   * `https://host[:port]` (or http), decided once. A failure to decide is not remembered, and a caller that gives up
+   * does not take it away from the others.
+   */
   async origin(op: Op = {}): Promise<string> {
-    this.#origin ??= this.#options.origin(op);
-    try {
-      return await this.#origin;
-    } catch (error) {
-      this.#origin = undefined;
-      throw error;
-    }
+    this.#origin ??= await this.#deciding.run('', (signal) => this.#options.origin({ signal }), op.signal);
+    return this.#origin;
   }
 
   /** Sends one call. Any status but a final 401 resolves; see {@link HttpSender.send} for what rejects. */
@@ -68,20 +73,11 @@ export class RegistryClient {
     const access = { origin, scopes: call.scopes, signal: call.signal };
     const authorization = own ? await this.#options.authorizer.authorization(access) : undefined;
     const response = await this.#once(call, url, authorization, own ? undefined : origin);
-    if (response.status !== 401 || !own || !sameOrigin(response.url, origin)) return response;
+    if (response.status !== 401 || call.login === false) return response;
+    // A 401 of a storage host that the registry led to is no question about the login.
+    if (!own || !sameOrigin(response.url, origin)) return response;
     await response.discard();
     const renewed = await this.#options.authorizer.challenged(access, response.headers, authorization);
-    if (call.replayable === false) {
-      throw new RegferryError(
-        'E_UNAUTHORIZED',
-        `${call.method} ${this.registry} asked for a login in mid-transfer`,
-        {
-          side: this.side,
-          status: 401,
-          retryable: true,
-        },
-      );
-    }
     const again = await this.#once(call, url, renewed, undefined);
     if (again.status !== 401) return again;
     await again.discard();
@@ -129,11 +125,10 @@ export class RegistryClient {
     try {
       const origin = await this.origin(op);
       const ping = await this.#options.http.send({ method: 'GET', url: `${origin}/v2/`, signal: op.signal });
-      const html = ping.headers.get('content-type')?.toLowerCase().includes('html') ?? false;
       await ping.discard();
       if (ping.headers.get('docker-distribution-api-version') !== undefined) return true;
       if (ping.status === 401 || ping.status === 403) return true;
-      return ping.status === 200 && !html;
+      return ping.status === 200 && !isWebPage(ping);
     } catch (error) {
       if (isRegferryError(error)) return false;
       throw error;

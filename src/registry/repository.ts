@@ -14,7 +14,9 @@ import type {
 import type { Descriptor } from '../spec/descriptor.js';
 import { hasBlob, openBlob } from './blobs.js';
 import type { RegistryClient } from './client.js';
-import { fetchManifest, putManifest, resolveManifest, type RepositoryContext } from './manifests.js';
+import type { RepositoryContext } from './context.js';
+import { putManifest } from './manifest-push.js';
+import { fetchManifest, resolveManifest } from './manifests.js';
 import { listTags } from './tags.js';
 import { uploadBlob, type UploadPolicy } from './upload.js';
 
@@ -31,17 +33,16 @@ export interface RepositoryOptions {
 /** One repository of a remote registry, as content to read and write. */
 export class Repository implements ContentTarget {
   readonly place: Place;
-  /** Docker Hub counts manifest GETs, not HEADs, against its pull limit (docker/docs#11707). */
   readonly metered: boolean;
   readonly #context: RepositoryContext;
   readonly #upload: UploadPolicy;
 
   constructor(options: RepositoryOptions) {
     const { client, repository, access = 'pull' } = options;
-    this.#context = { client, repository, access };
+    this.#context = { client, repository, access, repeats: options.upload };
     this.#upload = options.upload;
     this.place = { kind: 'registry', host: client.registry.toLowerCase(), repository };
-    this.metered = client.registry === 'docker.io';
+    this.metered = client.quirks.metered === true;
   }
 
   toString(): string {

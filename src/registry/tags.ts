@@ -1,19 +1,23 @@
 import type { Op } from '../content/store.js';
 import { RegferryError } from '../errors.js';
 import { parseNextLink } from '../http/headers.js';
-import { joinLocation, sameOrigin } from '../http/url.js';
+import { sameOrigin } from '../http/url.js';
 import { printable } from '../spec/printable.js';
 import { isTag } from '../spec/reference.js';
-import { scopeOf, type RepositoryContext } from './manifests.js';
+import { scopeOf, type RepositoryContext } from './context.js';
+import { getDocument } from './document.js';
+import { handedLocation } from './location.js';
 
 /** Tags asked for a page: ECR refuses more, Quay gives 100 whatever is asked (ggcr#1091). */
 const PAGE = 1000;
 const PAGES = 10_000;
-const PAGE_BYTES = 4 * 1024 * 1024;
+const TAGS = 1_000_000;
+/** Some registries give every tag at once, whatever is asked for. */
+const PAGE_BYTES = 32 * 1024 * 1024;
 
 /**
  * The repository's tags, each once (spec end-8), page after page by the Link header, on the registry's own origin alone.
- * Throws E_NOT_FOUND, E_LIMIT (more than 10,000 pages), E_REFUSED (a page that is no tag list, a link that leads in a
+ * Throws E_NOT_FOUND, E_LIMIT (over 10,000 pages, a million tags or 32 MiB a page), E_REFUSED (a page that is no tag list, a link that leads in a
  * circle or elsewhere).
  */
 export async function* listTags(context: RepositoryContext, op: Op): AsyncGenerator<string> {
@@ -27,6 +31,7 @@ export async function* listTags(context: RepositoryContext, op: Op): AsyncGenera
     const page: Page = await readPage(context, target, op);
     for (const tag of page.tags) {
       if (seen.has(tag)) continue;
+      if (seen.size >= TAGS) throw failure(context, 'E_LIMIT', `it has more than ${TAGS} tags`);
       seen.add(tag);
       yield tag;
     }
@@ -40,20 +45,12 @@ interface Page {
 }
 
 async function readPage(context: RepositoryContext, target: string, op: Op): Promise<Page> {
-  const { client } = context;
-  const response = await client.send({
-    method: 'GET',
-    target,
-    scopes: [scopeOf(context)],
-    signal: op.signal,
-  });
-  if (response.status !== 200) {
-    throw await client.failure(response, 'GET', op);
-  }
-  const tags = parseTags(context, (await response.bytes(PAGE_BYTES)).toString('utf8'));
+  const call = { method: 'GET', target, scopes: [scopeOf(context)], signal: op.signal } as const;
+  const { response, bytes } = await getDocument(context, call, PAGE_BYTES);
+  const tags = parseTags(context, bytes.toString('utf8'));
   const link = parseNextLink(response.headers.all('link'));
   if (link === undefined) return { tags, next: undefined };
-  const next = joinLocation(response.url, link);
+  const next = handedLocation(response, link);
   if (!sameOrigin(next, response.url)) {
     throw failure(context, 'E_REFUSED', 'its next page is on another host');
   }

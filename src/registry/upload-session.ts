@@ -1,12 +1,14 @@
 import type { Op } from '../content/store.js';
-import { RegferryError } from '../errors.js';
+import { RegferryError, isRegferryError } from '../errors.js';
 import { parseUploadRange } from '../http/headers.js';
-import type { HttpResponse, RequestBody } from '../http/message.js';
-import { appendQuery, joinLocation, sameOrigin } from '../http/url.js';
+import type { HttpHeaders, HttpResponse, RequestBody } from '../http/message.js';
+import { appendQuery } from '../http/url.js';
 import { algorithmOf, type Digest } from '../spec/digest.js';
-import { scopeOf, type RepositoryContext } from './manifests.js';
+import { scopeOf, type RepositoryContext } from './context.js';
+import { handedLocation } from './location.js';
 import { pullScope } from './scopes.js';
 import { LARGEST_CHUNK_BYTES } from './upload-ways.js';
+import { isWebPage } from './web-page.js';
 
 /** A finalising request may be answered only after the registry has stored a huge blob. */
 const ANSWER_MS = 15 * 60_000;
@@ -20,20 +22,23 @@ const OCTETS = 'application/octet-stream';
 export class UploadSession {
   readonly #context: RepositoryContext;
   #location: string;
-  /** OCI-Chunk-Min-Length, where the registry named one. */
-  readonly chunkMinimum: number;
+  readonly chunks: ChunkBounds;
 
-  constructor(context: RepositoryContext, location: string, chunkMinimum: number) {
+  constructor(context: RepositoryContext, location: string, chunks: ChunkBounds) {
     this.#context = context;
     this.#location = location;
-    this.chunkMinimum = chunkMinimum;
+    this.chunks = chunks;
   }
 
-  /** PUT with the whole body, or with an empty one after PATCHes (spec end-6). Resolves when the registry has the blob. */
-  async finish(digest: Digest, body: RequestBody, replayable: boolean, op: Op): Promise<void> {
+  /**
+   * PUT with the whole body, with an empty one after PATCHes, or with the last chunk, which then starts at `start`
+   * (spec end-6). Resolves when the registry has the blob. The whole body goes without Content-Range, since some servers
+   * would then apply their rules for chunks (openai/tart#179).
+   */
+  async finish(digest: Digest, body: RequestBody, start: number | undefined, op: Op): Promise<void> {
     const target = appendQuery(this.#location, `digest=${digest}`);
-    const response = await this.#send('PUT', target, body, {}, replayable, op);
-    if ([200, 201, 202, 204].includes(response.status)) return response.discard();
+    const response = await this.#send('PUT', target, body, contentRange(start, body), op);
+    if (isDone(response)) return response.discard();
     throw await this.#context.client.failure(response, 'PUT', op);
   }
 
@@ -43,11 +48,9 @@ export class UploadSession {
    * Quay's is off by one, distribution 2.8 answers 202 to a gap; the digest that closes the upload decides.
    */
   async append(start: number, body: RequestBody, range: boolean, op: Op): Promise<void> {
-    const headers = range ? { 'content-range': `${start}-${start + body.length - 1}` } : {};
-    const response = await this.#send('PATCH', this.#location, body, headers, false, op);
-    if (![200, 201, 202, 204].includes(response.status)) {
-      throw await this.#context.client.failure(response, 'PATCH', op);
-    }
+    const headers = contentRange(range ? start : undefined, body);
+    const response = await this.#send('PATCH', this.#location, body, headers, op);
+    if (!isDone(response)) throw await this.#context.client.failure(response, 'PATCH', op);
     this.#move(response);
     await response.discard();
   }
@@ -57,19 +60,19 @@ export class UploadSession {
    * one, and confirms nothing.
    */
   async confirmedOffset(op: Op): Promise<number | undefined> {
-    const response = await this.#send('GET', this.#location, undefined, {}, true, op);
+    const response = await this.#send('GET', this.#location, undefined, {}, op);
     const range = response.headers.get('range');
-    if (response.status === 204 || response.status === 200 || response.status === 202) this.#move(response);
-    else return response.discard().then(() => undefined);
     await response.discard();
-    return range === undefined || /0-0$/.test(range) ? undefined : parseUploadRange(range);
+    if (!isDone(response)) return undefined;
+    this.#move(response);
+    return range === undefined || /0-0$/.test(range.trim()) ? undefined : parseUploadRange(range);
   }
 
   /** Best effort, with a short limit of its own: the registry forgets the session by itself in the end. */
   async cancel(): Promise<void> {
     const op = { signal: AbortSignal.timeout(CANCEL_MS) };
     try {
-      const response = await this.#send('DELETE', this.#location, undefined, {}, false, op);
+      const response = await this.#send('DELETE', this.#location, undefined, {}, op);
       await response.discard();
     } catch {
       // Registries often refuse this, and the copy has its own error to report.
@@ -81,7 +84,6 @@ export class UploadSession {
     target: string,
     body: RequestBody | undefined,
     headers: Record<string, string>,
-    replayable: boolean,
     op: Op,
   ): Promise<HttpResponse> {
     return this.#context.client.send({
@@ -91,7 +93,8 @@ export class UploadSession {
       headers,
       body,
       retry: method === 'GET',
-      replayable,
+      // Tokens seldom allow it, and a cancellation is not worth a new one.
+      login: method !== 'DELETE',
       answerTimeoutMs: body === undefined ? undefined : ANSWER_MS,
       signal: op.signal,
     });
@@ -99,8 +102,23 @@ export class UploadSession {
 
   #move(response: HttpResponse): void {
     const location = response.headers.get('location');
-    if (location !== undefined) this.#location = uploadLocation(response, location);
+    if (location !== undefined) this.#location = handedLocation(response, location);
   }
+}
+
+/** What a registry said about the size of chunks, in bytes: OCI-Chunk-Min-Length and, at Cloudflare's, OCI-Chunk-Max-Length. */
+export interface ChunkBounds {
+  readonly minimum: number;
+  readonly maximum: number;
+}
+
+function contentRange(start: number | undefined, body: RequestBody): Record<string, string> {
+  return start === undefined ? {} : { 'content-range': `${start}-${start + body.length - 1}` };
+}
+
+/** ECR answers a PATCH with 201, Pulp with 204, old registries a PUT with 200, 202 or 204. */
+function isDone(response: HttpResponse): boolean {
+  return [200, 201, 202, 204].includes(response.status) && !isWebPage(response);
 }
 
 /** What a POST led to: the blob was mounted, or an upload is open. */
@@ -109,8 +127,8 @@ export type UploadStart =
 
 /**
  * POST that opens an upload, or mounts the blob from another repository of the registry (spec end-4a, end-11).
- * A refused mount's session (202) is used; a mount that the registry answers with an error is asked again as a plain
- * upload with the narrower scope.
+ * A refused mount's session (202) is used; a mount that the registry or its token service refuses is asked again as a
+ * plain upload with the narrower scope.
  */
 export async function startUpload(
   context: RepositoryContext,
@@ -118,34 +136,56 @@ export async function startUpload(
   mountFrom: string | undefined,
   op: Op,
 ): Promise<UploadStart> {
-  const query =
-    mountFrom !== undefined
-      ? `?mount=${digest}&from=${mountFrom}`
-      : algorithmOf(digest) === 'sha256'
-        ? ''
-        : `?digest-algorithm=${algorithmOf(digest)}`;
-  const response = await context.client.send({
+  const mounting = mountFrom === undefined ? undefined : await tryMount(context, digest, mountFrom, op);
+  if (mounting !== undefined) return mounting;
+  const algorithm = algorithmOf(digest);
+  const query = algorithm === 'sha256' ? '' : `?digest-algorithm=${algorithm}`;
+  const response = await post(context, query, undefined, op);
+  if (response.status === 202) return { mounted: false, session: await openedSession(context, response) };
+  throw await context.client.failure(response, 'POST', op);
+}
+
+/** Undefined where mounting is refused: 401, 403, 404 and 405 were seen, and a token service that refuses the scope. */
+async function tryMount(
+  context: RepositoryContext,
+  digest: Digest,
+  mountFrom: string,
+  op: Op,
+): Promise<UploadStart | undefined> {
+  try {
+    const response = await post(context, `?mount=${digest}&from=${mountFrom}`, mountFrom, op);
+    if (response.status === 202) return { mounted: false, session: await openedSession(context, response) };
+    if (response.status !== 201) throw await context.client.failure(response, 'POST', op);
+    await response.discard();
+    return { mounted: true };
+  } catch (error) {
+    if (isRegferryError(error) && isMountRefusal(error)) return undefined;
+    throw error;
+  }
+}
+
+function isMountRefusal({ code, status }: RegferryError): boolean {
+  if (code === 'E_UNAUTHORIZED' || code === 'E_DENIED') return true;
+  return status !== undefined && status >= 400 && status < 500 && status !== 429;
+}
+
+function post(
+  context: RepositoryContext,
+  query: string,
+  mountFrom: string | undefined,
+  op: Op,
+): Promise<HttpResponse> {
+  return context.client.send({
     method: 'POST',
     target: `/v2/${context.repository}/blobs/uploads/${query}`,
     scopes: [scopeOf(context), ...(mountFrom === undefined ? [] : [pullScope(mountFrom)])],
     body: { length: 0, type: OCTETS, open: () => Buffer.alloc(0) },
     signal: op.signal,
   });
-  if (response.status === 201 && mountFrom !== undefined) {
-    await response.discard();
-    return { mounted: true };
-  }
-  if (response.status === 202) return { mounted: false, session: await openedSession(context, response) };
-  if (mountFrom !== undefined && response.status >= 400 && response.status < 500 && response.status !== 429) {
-    await response.discard();
-    return startUpload(context, digest, undefined, op);
-  }
-  throw await context.client.failure(response, 'POST', op);
 }
 
 async function openedSession(context: RepositoryContext, response: HttpResponse): Promise<UploadSession> {
   const location = response.headers.get('location');
-  const minimum = response.headers.get('oci-chunk-min-length');
   await response.discard();
   if (location === undefined) {
     throw new RegferryError(
@@ -154,27 +194,15 @@ async function openedSession(context: RepositoryContext, response: HttpResponse)
       { side: context.client.side, status: 202 },
     );
   }
-  const bytes = minimum !== undefined && /^\d{1,12}$/.test(minimum) ? Number(minimum) : 0;
-  return new UploadSession(
-    context,
-    uploadLocation(response, location),
-    bytes > LARGEST_CHUNK_BYTES ? Infinity : bytes,
-  );
+  const minimum = bytesHeader(response.headers, 'oci-chunk-min-length') ?? 0;
+  const maximum = bytesHeader(response.headers, 'oci-chunk-max-length') ?? 0;
+  return new UploadSession(context, handedLocation(response, location), {
+    minimum: minimum > LARGEST_CHUNK_BYTES ? Infinity : minimum,
+    maximum: maximum === 0 ? Infinity : maximum,
+  });
 }
 
-/**
- * The absolute upload URL. A registry on https behind a proxy that forgot X-Forwarded-Proto names itself with http:
- * that is put right, never followed in the clear (distribution#970).
- */
-function uploadLocation(response: HttpResponse, location: string): string {
-  const url = joinLocation(response.url, location);
-  if (response.url.startsWith('https:') && url.startsWith('http:')) {
-    const secure = `https:${url.slice('http:'.length)}`;
-    if (sameOrigin(secure, response.url)) return secure;
-    throw new RegferryError(
-      'E_REFUSED',
-      'the registry sent an upload from https to http on another host; refused',
-    );
-  }
-  return url;
+function bytesHeader(headers: HttpHeaders, name: string): number | undefined {
+  const value = headers.get(name)?.trim() ?? '';
+  return /^\d{1,12}$/.test(value) ? Number(value) : undefined;
 }

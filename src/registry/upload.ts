@@ -1,31 +1,25 @@
-import type { Readable } from 'node:stream';
-
 import type { OpenBlob, PutOptions, PutOutcome } from '../content/store.js';
-import { RegferryError, isRegferryError } from '../errors.js';
+import { RegferryError, detailsOf, isRegferryError } from '../errors.js';
 import type { RequestBody } from '../http/message.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { hasBlob } from './blobs.js';
-import type { RepositoryContext } from './manifests.js';
+import type { RepeatPolicy, RepositoryContext } from './context.js';
 import { startUpload, type UploadSession } from './upload-session.js';
+import { OCTETS, UploadSource } from './upload-source.js';
 import type { ChunkSize, UploadWay } from './upload-ways.js';
-import { VerifiedReader } from './verified-reader.js';
 
-const OCTETS = 'application/octet-stream';
 const EMPTY: RequestBody = { length: 0, type: OCTETS, open: () => Buffer.alloc(0) };
 
-/** How uploads behave, beyond what one put says. */
-export interface UploadPolicy {
+/** How uploads behave, beyond what one put says; a blob is started afresh as often as its repeats allow. */
+export interface UploadPolicy extends RepeatPolicy {
   readonly chunkSize: ChunkSize;
-  /** How often a blob is started afresh after failures that may pass. */
-  readonly retries: number;
-  /** Waits before restart number `failures`. */
-  readonly backoff: (failures: number, signal: AbortSignal | undefined) => Promise<void>;
 }
 
 /**
  * Uploads one blob, or mounts it. Each try is a session of its own: POST at the target and GET at the source go out
  * together, and the bytes are hashed on their way with the last piece held back. A session that failed is cancelled and
  * never written to again. Refusals walk the ladder of registry/upload-ways.ts; failures that may pass are tried again.
+ * What the source does wrong ends the upload at once.
  */
 export async function uploadBlob(
   context: RepositoryContext,
@@ -36,26 +30,20 @@ export async function uploadBlob(
 ): Promise<PutOutcome> {
   const upload = new BlobUpload(context, descriptor, open, options, policy);
   const memory = context.client.uploads;
-  let way = memory.choose(descriptor.size, policy.chunkSize, context.client.registry);
-  let refetched = false;
+  let way = memory.choose(descriptor.size, policy.chunkSize);
   let failures = 0;
   for (;;) {
     try {
       return await upload.attempt(way);
     } catch (error) {
       if (!isRegferryError(error) || options.signal?.aborted === true) throw error;
-      const next = upload.refusedBytes(error)
-        ? memory.after(way, error.status ?? 0, descriptor.size)
-        : undefined;
+      if (!upload.isTargets(error)) throw error;
+      const next = lostSession(error) ? undefined : memory.after(way, error.status, descriptor.size);
       if (next !== undefined) {
         way = next;
         continue;
       }
-      if (upload.mayHaveFinished && (await hasBlob(context, descriptor, options))) return 'copied';
-      if (isCorrupt(error) && !refetched) {
-        refetched = true;
-        continue;
-      }
+      if (await upload.hasFinished()) return 'copied';
       failures += 1;
       if (!upload.mayPass(error) || failures > policy.retries) throw explained(error, way);
       await policy.backoff(failures, options.signal);
@@ -68,9 +56,9 @@ function lostSession(error: RegferryError): boolean {
   return error.registryCodes.some((code) => code === 'BLOB_UPLOAD_UNKNOWN' || code === 'BLOB_UPLOAD_INVALID');
 }
 
-/** Bytes that were not the descriptor's: they are fetched again from the start, once, before giving up. */
-function isCorrupt(error: RegferryError): boolean {
-  return error.code === 'E_DIGEST_MISMATCH' || (error.code === 'E_SIZE_MISMATCH' && error.side === undefined);
+/** The registry says that it received other bytes than we checked and sent. */
+function isDisputed(error: RegferryError): boolean {
+  return error.registryCodes.some((code) => code === 'DIGEST_INVALID' || code === 'SIZE_INVALID');
 }
 
 function explained(error: RegferryError, way: UploadWay): RegferryError {
@@ -79,7 +67,7 @@ function explained(error: RegferryError, way: UploadWay): RegferryError {
   return new RegferryError(
     'E_LIMIT',
     `${error.message}; the registry or a proxy in front of it limits request bodies${hint}`,
-    { ...error, cause: error },
+    { ...detailsOf(error), cause: error },
   );
 }
 
@@ -89,12 +77,12 @@ class BlobUpload {
   readonly #descriptor: Descriptor;
   readonly #open: OpenBlob;
   readonly #options: PutOptions;
-  #mountFrom: string | undefined;
   readonly #policy: UploadPolicy;
+  #mountFrom: string | undefined;
+  #source: UploadSource;
   #sending = false;
   #resumes = 0;
-  /** True when the last try broke off where the registry may already have stored the blob. */
-  mayHaveFinished = false;
+  #disputed = false;
 
   constructor(
     context: RepositoryContext,
@@ -109,122 +97,121 @@ class BlobUpload {
     this.#open = open;
     this.#options = options;
     this.#mountFrom = options.mountFrom;
+    this.#source = new UploadSource(descriptor, open, options);
   }
 
-  /** True when a new session may do better. What the source or the POST could not do was tried often enough below. */
+  /** True when the registry answered the bytes, or failed to. What the source or the POST could not do was tried often enough below. */
+  isTargets(error: RegferryError): boolean {
+    return this.#sending && this.#source.failure?.error !== error;
+  }
+
+  /** True when a new session may do better. */
   mayPass(error: RegferryError): boolean {
-    return this.#sending && error.side !== 'source' && (error.retryable || lostSession(error));
+    if (error.retryable || lostSession(error)) return true;
+    // Chunks are the last way, so this is about the session: a lost offset, or Artifactory's sporadic 404 (jib#3399).
+    if (error.status === 404 || error.status === 416) return true;
+    const first = isDisputed(error) && !this.#disputed;
+    this.#disputed ||= first;
+    return first;
   }
 
-  /** True when the registry answered the bytes, not the POST before them, and does not call the session lost. */
-  refusedBytes(error: RegferryError): boolean {
-    return this.#sending && error.side !== 'source' && error.status !== undefined && !lostSession(error);
+  /** True when the last try broke off with every byte sent, and the registry has the blob all the same. */
+  async hasFinished(): Promise<boolean> {
+    if (this.#source.position !== this.#descriptor.size) return false;
+    try {
+      return await hasBlob(this.#context, this.#descriptor, this.#options);
+    } catch (error) {
+      if (isRegferryError(error)) return false;
+      throw error;
+    }
   }
 
   async attempt(way: UploadWay): Promise<PutOutcome> {
     this.#sending = false;
-    this.mayHaveFinished = false;
-    const { signal } = this.#options;
-    const opening = this.#mountFrom === undefined ? this.#open({ signal }) : undefined;
-    // It may fail while the POST is still under way; whoever awaits it later gets the error all the same.
-    opening?.catch(() => undefined);
-    const close = (): void => void opening?.then((stream) => stream.destroy()).catch(() => undefined);
-    const start = await startUpload(this.#context, this.#descriptor.digest, this.#mountFrom, {
-      signal,
-    }).catch((error: unknown) => {
-      close();
-      throw error;
-    });
-    this.#mountFrom = undefined;
-    if (start.mounted) return 'mounted';
+    const source = new UploadSource(this.#descriptor, this.#open, this.#options);
+    this.#source = source;
+    if (this.#mountFrom === undefined) source.start();
     try {
-      await this.#transfer(way, start.session, await (opening ?? this.#open({ signal })));
+      const { digest } = this.#descriptor;
+      const { signal } = this.#options;
+      const start = await startUpload(this.#context, digest, this.#mountFrom, { signal });
+      this.#mountFrom = undefined;
+      if (start.mounted) return 'mounted';
+      await this.#transfer(way, start.session);
       return 'copied';
-    } catch (error) {
-      await start.session.cancel();
-      throw error;
     } finally {
-      close();
+      source.close();
     }
   }
 
-  async #transfer(way: UploadWay, session: UploadSession, stream: Readable): Promise<void> {
+  async #transfer(way: UploadWay, session: UploadSession): Promise<void> {
     const { size } = this.#descriptor;
-    this.#sending = true;
     try {
-      const chunk = way.kind === 'chunks' ? Math.max(way.bytes, session.chunkMinimum) : Infinity;
-      if (way.kind === 'put' || (way.kind === 'chunks' && chunk >= size)) await this.#put(session, stream);
-      else await this.#patches(session, stream, Math.min(chunk, size), way.kind === 'chunks');
-    } finally {
-      stream.destroy();
+      await this.#source.ready();
+      this.#sending = true;
+      const chunk = this.#chunkOf(way, session);
+      if (chunk < size) await this.#sendChunks(session, chunk);
+      else if (way.kind === 'patch') await this.#sendStream(session);
+      else await this.#sendWhole(session);
+    } catch (error) {
+      await session.cancel();
+      throw error;
     }
   }
 
-  async #put(session: UploadSession, stream: Readable): Promise<void> {
-    const { size, digest } = this.#descriptor;
-    if (size === 0) {
-      await new VerifiedReader(this.#descriptor, stream).end();
-      return session.finish(digest, EMPTY, true, this.#options);
-    }
-    let opened: Readable | undefined = stream;
-    const body: RequestBody = {
-      length: size,
-      type: OCTETS,
-      open: async () => {
-        const bytes = opened ?? (await this.#open({ signal: this.#options.signal }));
-        opened = undefined;
-        return this.#passing(new VerifiedReader(this.#descriptor, bytes), size);
-      },
-    };
-    await session.finish(digest, body, true, this.#options);
+  /** Bytes of a chunk, within what the registry allows; the whole size where there are to be none. */
+  #chunkOf(way: UploadWay, session: UploadSession): number {
+    const { minimum, maximum } = session.chunks;
+    const wanted = way.kind === 'chunks' ? Math.max(way.bytes, minimum) : this.#descriptor.size;
+    return Math.min(wanted, maximum);
   }
 
-  /** PATCHes of `bytes` each and an empty PUT. A chunk that broke off is sent again if the registry says it has none of it. */
-  async #patches(session: UploadSession, stream: Readable, bytes: number, range: boolean): Promise<void> {
+  async #sendWhole(session: UploadSession): Promise<void> {
     const { size, digest } = this.#descriptor;
-    let reader = new VerifiedReader(this.#descriptor, stream);
-    let resumed: Readable | undefined;
-    try {
-      while (reader.position < size) {
-        const start = reader.position;
-        const length = Math.min(bytes, size - start);
-        const checkpoint = range ? reader.checkpoint() : undefined;
-        try {
-          const body = { length, type: OCTETS, open: () => this.#passing(reader, length) };
-          await session.append(start, body, range, this.#options);
-        } catch (error) {
-          const offset = checkpoint === undefined ? undefined : await this.#confirmed(session, error);
-          if (offset === start + length && reader.position === offset) continue;
-          if (checkpoint === undefined || offset !== start) throw error;
-          resumed?.destroy();
-          stream.destroy();
-          resumed = await this.#open({ offset: start, signal: this.#options.signal });
-          reader = new VerifiedReader(this.#descriptor, resumed, checkpoint);
-        }
+    if (size === 0) await this.#source.checkEmpty();
+    const body = size === 0 ? EMPTY : this.#source.stretch(size);
+    await session.finish(digest, body, undefined, this.#options);
+  }
+
+  async #sendStream(session: UploadSession): Promise<void> {
+    const { size, digest } = this.#descriptor;
+    await session.append(0, this.#source.stretch(size), false, this.#options);
+    await session.finish(digest, EMPTY, undefined, this.#options);
+  }
+
+  /** PATCHes of `bytes` each and a PUT that is empty, or holds the last chunk where the registry needs that. */
+  async #sendChunks(session: UploadSession, bytes: number): Promise<void> {
+    const { size, digest } = this.#descriptor;
+    const { lastChunkInPut } = this.#context.client.quirks;
+    const source = this.#source;
+    const end = lastChunkInPut === true ? (Math.ceil(size / bytes) - 1) * bytes : size;
+    for (let start = 0; start < end; start += Math.min(bytes, end - start)) {
+      await this.#sendChunk(session, start, source.stretch(Math.min(bytes, end - start)));
+    }
+    if (end === size) return session.finish(digest, EMPTY, undefined, this.#options);
+    return session.finish(digest, source.stretch(size - end), end, this.#options);
+  }
+
+  /** A chunk that broke off is sent again if the registry confirms that it has what came before, and none of it. */
+  async #sendChunk(session: UploadSession, start: number, body: RequestBody): Promise<void> {
+    for (;;) {
+      try {
+        await session.append(start, body, true, this.#options);
+        return;
+      } catch (error) {
+        if (!this.#isResumable(error)) throw error;
+        this.#resumes += 1;
+        await this.#policy.backoff(this.#resumes, this.#options.signal);
+        const offset = await session.confirmedOffset(this.#options);
+        if (offset === start + body.length && this.#source.position === offset) return;
+        if (offset !== start) throw error;
       }
-    } finally {
-      resumed?.destroy();
     }
-    this.mayHaveFinished = true;
-    await session.finish(digest, EMPTY, true, this.#options);
   }
 
-  /** What the registry says it has after `error`, while resuming is still worth it; a lost session confirms nothing. */
-  async #confirmed(session: UploadSession, error: unknown): Promise<number | undefined> {
-    const worthwhile =
-      isRegferryError(error) && error.side !== 'source' && (error.retryable || error.status === 416);
-    if (!worthwhile || lostSession(error) || this.#options.signal?.aborted === true) return undefined;
-    if (this.#resumes >= this.#policy.retries) return undefined;
-    this.#resumes += 1;
-    await this.#policy.backoff(this.#resumes, this.#options.signal);
-    return session.confirmedOffset(this.#options);
-  }
-
-  async *#passing(reader: VerifiedReader, length: number): AsyncGenerator<Uint8Array> {
-    for await (const piece of reader.take(length)) {
-      if (reader.position === this.#descriptor.size) this.mayHaveFinished = true;
-      yield piece;
-      this.#options.onProgress?.(reader.position);
-    }
+  #isResumable(error: unknown): boolean {
+    if (!isRegferryError(error) || !this.isTargets(error) || lostSession(error)) return false;
+    if (this.#options.signal?.aborted === true || this.#resumes >= this.#policy.retries) return false;
+    return error.retryable || error.status === 416;
   }
 }

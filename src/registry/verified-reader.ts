@@ -41,7 +41,10 @@ export class VerifiedReader {
     while (left > 0) {
       const piece = this.#rest ?? (await this.#next());
       this.#rest = undefined;
-      if (piece === undefined) return this.#verifier.finish();
+      if (piece === undefined) {
+        this.#verifier.finish();
+        return;
+      }
       const part = piece.length > left ? piece.subarray(0, left) : piece;
       if (piece.length > left) this.#rest = piece.subarray(left);
       this.#verifier.update(part);
@@ -56,11 +59,6 @@ export class VerifiedReader {
     const more = this.#rest ?? (await this.#next());
     if (more !== undefined) this.#verifier.update(more);
     this.#verifier.finish();
-  }
-
-  /** Ends the bytes' source, wherever reading stopped. */
-  async close(): Promise<void> {
-    await this.#pieces.return?.();
   }
 
   async #next(): Promise<Uint8Array | undefined> {

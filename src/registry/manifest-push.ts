@@ -1,0 +1,75 @@
+import type { Manifest, Op } from '../content/store.js';
+import { RegferryError, detailsOf, type ErrorCode } from '../errors.js';
+import { algorithmOf } from '../spec/digest.js';
+import { blobsOf, viewManifest } from '../spec/manifest.js';
+import { scopeOf, type RepositoryContext } from './context.js';
+import { digestHeader } from './manifests.js';
+import { settleRefusal } from './immutable-tag.js';
+import { isWebPage } from './web-page.js';
+
+/**
+ * PUT of a manifest under a tag or its digest (spec end-7), exactly these bytes under exactly their media type.
+ * An answer that names another digest is E_READ_BACK: the registry rewrote the manifest. A refusal to write what the name
+ * stands for already is a success; one to overwrite something else is E_IMMUTABLE_TAG.
+ */
+export async function putManifest(
+  context: RepositoryContext,
+  manifest: Manifest,
+  name: string,
+  op: Op,
+): Promise<void> {
+  const { client, repository } = context;
+  const { bytes, descriptor } = manifest;
+  // A tagged manifest is known by its sha256, unless the registry understands which digest it is to have (zot, olareg).
+  const wanted = algorithmOf(descriptor.digest) === 'sha256' ? '' : `?digest=${descriptor.digest}`;
+  const target = `/v2/${repository}/manifests/${name}${wanted}`;
+  const response = await client.send({
+    method: 'PUT',
+    target,
+    scopes: [scopeOf(context)],
+    body: { length: bytes.length, type: descriptor.mediaType, open: () => bytes },
+    signal: op.signal,
+  });
+  if (![200, 201, 202].includes(response.status) || isWebPage(response)) {
+    const error = explained(await client.failure(response, 'PUT', op), manifest);
+    return settleRefusal(context, descriptor, name, error, op);
+  }
+  const answered = digestHeader(response);
+  await response.discard();
+  if (answered === undefined || answered === descriptor.digest) return;
+  if (algorithmOf(answered) !== algorithmOf(descriptor.digest)) return;
+  throw new RegferryError(
+    'E_READ_BACK',
+    `PUT ${client.registry}${target}: the registry stored ${answered} instead of ${descriptor.digest}; it rewrites manifests`,
+    { side: client.side, digest: descriptor.digest },
+  );
+}
+
+/** Some refusals read like something else than what they are. */
+function explained(error: RegferryError, manifest: Manifest): RegferryError {
+  if (refusesUrls(error, manifest)) {
+    const hint =
+      'the registry does not accept layers with urls; allow them there (distribution: validation.manifests.urls.allow)';
+    return reworded(error, 'E_UNSUPPORTED', hint);
+  }
+  if (error.status === 413) return reworded(error, 'E_LIMIT', 'the registry takes no manifest of this size');
+  return error;
+}
+
+/**
+ * distribution answers 500 UNKNOWN "invalid URL on layer" unless its configuration allows the hosts of foreign layers
+ * (distribution#2795). Nothing but the text tells.
+ */
+function refusesUrls(error: RegferryError, manifest: Manifest): boolean {
+  if (!error.message.includes('invalid URL on layer')) return false;
+  const view = viewManifest(manifest.bytes, manifest.descriptor.mediaType);
+  return blobsOf(view).some(({ urls = [] }) => urls.length > 0);
+}
+
+function reworded(error: RegferryError, code: ErrorCode, hint: string): RegferryError {
+  return new RegferryError(code, `${error.message}; ${hint}`, {
+    ...detailsOf(error),
+    retryable: false,
+    cause: error,
+  });
+}

@@ -1,0 +1,114 @@
+import type { Readable } from 'node:stream';
+
+import type { OpenBlob, PutOptions } from '../content/store.js';
+import type { BlobVerifier } from '../content/verify.js';
+import type { RequestBody } from '../http/message.js';
+import type { Descriptor } from '../spec/descriptor.js';
+import { VerifiedReader } from './verified-reader.js';
+
+/** The type of every upload's body. */
+export const OCTETS = 'application/octet-stream';
+
+/**
+ * The bytes of one blob on their way into one upload session. They are read once if all goes well; where a body has to be
+ * sent again (a 401, a redirect, a chunk that broke off) the blob is opened again at the byte where that body starts, with
+ * the hash of what came before it.
+ */
+export class UploadSource {
+  readonly #descriptor: Descriptor;
+  readonly #open: OpenBlob;
+  readonly #options: PutOptions;
+  #opening: Promise<Readable> | undefined;
+  #stream: Readable | undefined;
+  #reader: VerifiedReader | undefined;
+  /** Set when the bytes themselves were the trouble: they could not be read, or were not the descriptor's. */
+  failure: { readonly error: unknown } | undefined;
+
+  constructor(descriptor: Descriptor, open: OpenBlob, options: PutOptions) {
+    this.#descriptor = descriptor;
+    this.#open = open;
+    this.#options = options;
+  }
+
+  /** Bytes given out so far, from the start of the blob. */
+  get position(): number {
+    return this.#reader?.position ?? 0;
+  }
+
+  /** Asks for the first byte without waiting for it; a failure shows when the bytes are wanted. */
+  start(): void {
+    this.#opening = this.#open({ signal: this.#options.signal });
+    this.#opening.catch(() => undefined);
+  }
+
+  /** Waits until the blob is open. Rejects as its `open` does. */
+  async ready(): Promise<void> {
+    if (this.#opening === undefined) this.start();
+    await this.#own(async () => {
+      this.#stream = await this.#opening;
+    });
+    if (this.#stream !== undefined) this.#reader = new VerifiedReader(this.#descriptor, this.#stream);
+  }
+
+  /** Checks that a blob of no bytes is one. Throws E_SIZE_MISMATCH, E_DIGEST_MISMATCH. */
+  async checkEmpty(): Promise<void> {
+    await this.#own(() => this.#at().end());
+  }
+
+  /** The next `length` bytes, which may be opened any number of times. */
+  stretch(length: number): RequestBody {
+    const place = this.#at().checkpoint();
+    let opened = false;
+    return {
+      length,
+      type: OCTETS,
+      open: async () => {
+        if (opened || this.position !== place.position) await this.#rewind(place);
+        opened = true;
+        return this.#take(length);
+      },
+    };
+  }
+
+  /** Closes the blob's stream. */
+  close(): void {
+    this.#stream?.destroy();
+    this.#opening?.then((stream) => stream.destroy()).catch(() => undefined);
+  }
+
+  #at(): VerifiedReader {
+    if (this.#reader === undefined) throw new Error('an upload read its source before it was open');
+    return this.#reader;
+  }
+
+  async #rewind(place: BlobVerifier): Promise<void> {
+    this.#stream?.destroy();
+    const stream = await this.#own(() =>
+      this.#open({ offset: place.position, signal: this.#options.signal }),
+    );
+    this.#stream = stream;
+    this.#reader = new VerifiedReader(this.#descriptor, stream, place.fork());
+  }
+
+  async *#take(length: number): AsyncGenerator<Uint8Array> {
+    const reader = this.#at();
+    try {
+      for await (const piece of reader.take(length)) {
+        yield piece;
+        this.#options.onProgress?.(reader.position);
+      }
+    } catch (error) {
+      this.failure = { error };
+      throw error;
+    }
+  }
+
+  async #own<T>(task: () => Promise<T>): Promise<T> {
+    try {
+      return await task();
+    } catch (error) {
+      this.failure = { error };
+      throw error;
+    }
+  }
+}
