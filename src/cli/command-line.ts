@@ -14,7 +14,6 @@ export interface CommandLine {
   readonly problem: string | undefined;
 }
 
-const SHORT_OPTION = /^-[^-]/;
 const NEGATIVE_NUMBER = /^-\d/;
 
 /**
@@ -60,7 +59,8 @@ function normalise(argv: readonly string[], table: OptionTable): Normalised {
   let problem: string | undefined;
   for (const [index, token] of argv.entries()) {
     if (token === '--') return { tokens: [...tokens, ...argv.slice(index)], problem };
-    if (!token.startsWith('--') && (!SHORT_OPTION.test(token) || NEGATIVE_NUMBER.test(token))) {
+    const isValue = NEGATIVE_NUMBER.test(token) && awaitsValue(tokens.at(-1));
+    if (!/^-./.test(token) || isValue) {
       tokens.push(token);
       continue;
     }
@@ -78,6 +78,11 @@ function normalise(argv: readonly string[], table: OptionTable): Normalised {
     }
   }
   return { tokens, problem };
+}
+
+/** True after `--retries`: yargs then takes a negative number for its value, so that it can be told to be a bad one. */
+function awaitsValue(token: string | undefined): boolean {
+  return token?.startsWith('--') === true && !token.includes('=');
 }
 
 function longName(spelled: string, table: OptionTable): string | undefined {
