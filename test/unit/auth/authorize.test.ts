@@ -319,6 +319,36 @@ describe('tokens', () => {
     expect(http.seen.length).toBe(asked);
   });
 
+  it('for more, under way already, do for a request that needs less', async () => {
+    const http = tokenServer();
+    const auth = authorizer(http, me);
+    const [wide, narrow] = await Promise.all([
+      call(auth, access(push('app'), pull('base')), wants()),
+      call(auth, access(pull('base')), wants()),
+    ]);
+    expect([wide[1], narrow[1]]).toEqual(['Bearer t1', 'Bearer t1']);
+    expect(http.seen).toHaveLength(1);
+  });
+
+  it('are asked for again when what was under way was narrowed', async () => {
+    const http = tokenServer(({ url }) => (/app.*base/.test(url) ? { status: 400 } : {}));
+    const auth = authorizer(http, me);
+    await Promise.all([
+      call(auth, access(push('app'), pull('base')), wants()),
+      call(auth, access(pull('base')), wants()),
+    ]);
+    expect(scopesAsked(http).slice(1)).toEqual(['repository:app:pull,push', 'repository:base:pull']);
+  });
+
+  it('are not refused because another scope is', async () => {
+    const http = tokenServer(({ url }) => (url.includes('secret') ? { status: 403 } : {}));
+    const auth = authorizer(http, me);
+    const refused = call(auth, access(pull('secret')), wants());
+    const given = call(auth, access(pull('app')), wants());
+    await expect(refused).rejects.toMatchObject({ status: 403 });
+    expect((await given)[1]).toMatch(/^Bearer t/);
+  });
+
   it('wait for nobody who has given up, and go on for the others', async () => {
     let release = (): void => undefined;
     const gate = new Promise<void>((resolve) => (release = resolve));
@@ -464,6 +494,12 @@ describe('a token service on another host', () => {
       }
     },
   );
+
+  it('that must not be asked is the reason, where Basic is offered too but there is no login', async () => {
+    const challenge = ['Bearer realm="http://auth.example/token"', 'Basic realm="gitea"'];
+    const asked = call(authorizer(tokenServer()), access(pull('a')), wants(undefined, challenge));
+    await expect(asked).rejects.toMatchObject({ code: 'E_REFUSED' });
+  });
 
   it('that must not be asked leaves Basic, where that is offered too', async () => {
     const challenge = ['Bearer realm="http://auth.example/token"', 'Basic realm="gitea"'];

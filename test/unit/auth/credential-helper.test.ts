@@ -2,7 +2,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { configCredentials } from '../../../src/auth/config-credentials.js';
 import { credentialHelper, type HelperOptions } from '../../../src/auth/credential-helper.js';
@@ -25,7 +25,8 @@ beforeAll(() => {
   program('failing', `echo "canary: the keychain is locked"; exit 1`);
   program('noise', `echo "canary"`);
   program('nosecret', `echo '{"Username":"canary"}'`);
-  program('hanging', `exec sleep 60`);
+  program('hanging', `echo $$ > "$0.pid"; exec sleep 60`);
+  program('locked', `echo x >> "$0.count"; exit 1`);
   program('endless', `exec yes canary`);
   program('deaf', `exec <&-; printf '{"Username":"me","Secret":"pw"}'`);
   program('keeping', `cat > "$0.$1"; exit 0`);
@@ -38,6 +39,14 @@ function program(suffix: string, script: string): void {
   const path = join(folder, `docker-credential-${suffix}`);
   writeFileSync(path, `#!/bin/sh\n${script}\n`);
   chmodSync(path, 0o755);
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 function options(more: HelperOptions = {}): HelperOptions {
@@ -82,10 +91,15 @@ describe('a credential helper', () => {
   });
 
   it('is killed when the work is given up', async () => {
-    const signal = AbortSignal.timeout(50);
-    await expect(credentialHelper('hanging', options()).get('r', { signal })).rejects.toMatchObject({
-      name: 'TimeoutError',
+    const controller = new AbortController();
+    const asked = credentialHelper('hanging', options()).get('r', { signal: controller.signal });
+    const pidFile = join(folder, 'docker-credential-hanging.pid');
+    const pid = await vi.waitUntil(() => existsSync(pidFile) && Number(readFileSync(pidFile, 'utf8')), {
+      timeout: 10_000,
     });
+    controller.abort(new Error('enough'));
+    await expect(asked).rejects.toThrow('enough');
+    await vi.waitUntil(() => !isRunning(pid), { timeout: 10_000 });
   });
 
   it.each(['../evil', 'a/b', 'a\\b', '', '-x', '.hidden', 'a b', 'a;b'])(
@@ -175,6 +189,12 @@ describe('credentials of a configuration with helpers', () => {
     expect(warnings).toEqual([
       'docker-credential-failing get failed (exit status 1) (credsStore of ~/.docker/config.json); going on without its credentials',
     ]);
+  });
+
+  it('do not wait for a failing store again and again', async () => {
+    const found = provider({ credsStore: 'locked' });
+    for (const repository of ['a', 'b']) await found.credential({ registry: 'r', repository });
+    expect(readFileSync(join(folder, 'docker-credential-locked.count'), 'utf8')).toBe('x\n');
   });
 
   it('are an error when the helper has an impossible name', async () => {

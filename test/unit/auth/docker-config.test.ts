@@ -100,6 +100,18 @@ describe('the auths of a docker configuration', () => {
     expect(login({ auths }, 'docker.io', 'library/alpine')).toEqual(['hub', '3']);
   });
 
+  it('give what docker would give when no key fits better', () => {
+    const auths = { 'r.example/other': { auth: encode('ns:1') } };
+    expect(login({ auths }, 'r.example', 'team/app')).toEqual(['ns', '1']);
+    expect(
+      login(
+        { auths: { ...auths, 'https://r.example/x/': { auth: encode('host:0') } } },
+        'r.example',
+        'team/app',
+      ),
+    ).toEqual(['host', '0']);
+  });
+
   it('pass over an empty entry, which only marks a login', () => {
     expect(login({ auths: { r: {} } }, 'r')).toBeUndefined();
     expect(login({ auths: { r: null } }, 'r')).toBeUndefined();
