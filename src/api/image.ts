@@ -92,6 +92,6 @@ async function fetched(
   if (platform === undefined) return store.fetch(key, { signal });
   const wanted = parsePlatform(platform);
   const walk = new Walk(store, new Lanes(1), { signal });
-  const { emit } = session.engineOptions();
-  return (await narrowToPlatform(await walk.root(key), wanted, store, walk, signal, emit)).manifest;
+  const job = { ...session.engineOptions(), source: store };
+  return (await narrowToPlatform(await walk.root(key), wanted, walk, job)).manifest;
 }

@@ -1,26 +1,18 @@
-import type { ContentTarget, OpenBlob } from '../content/store.js';
+import type { ContentTarget, OpenBlob, PutOutcome } from '../content/store.js';
 import { isRegferryError, withSide, type RegferryError } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { isForeignLayerType } from '../spec/media-types.js';
 import type { BlobLedger } from './blob-ledger.js';
+import { ContentTally, type ContentCounts, type Moved } from './content-tally.js';
 import type { BlobState } from './events.js';
 import { gather } from './gather.js';
 import type { CopyJob } from './job.js';
 import type { Lanes } from './lanes.js';
 import { linkedSignal } from './linked-signal.js';
-import type { BlobCounts } from './report.js';
+import { refetching } from './refetching.js';
 import { resuming } from './resuming.js';
+import { lookUp } from './tag-state.js';
 import type { Node, Walk } from './walk.js';
-
-/** What moved to one repository. */
-export interface ContentCounts {
-  readonly blobs: BlobCounts;
-  readonly manifests: { copied: number; skipped: number };
-  readonly bytes: { copied: number; mounted: number; skipped: number };
-}
-
-/** What became of a blob that was not left out. */
-type Moved = 'copied' | 'mounted' | 'skipped';
 
 /** What all repositories of a run share. */
 export interface Shared {
@@ -34,11 +26,7 @@ export interface Shared {
  * by digest once all that they name is there. Each digest is handled once. The first failure stops the rest.
  */
 export class RepositoryCopy {
-  readonly counts: ContentCounts = {
-    blobs: { copied: 0, mounted: 0, skipped: 0, foreign: 0 },
-    manifests: { copied: 0, skipped: 0 },
-    bytes: { copied: 0, mounted: 0, skipped: 0 },
-  };
+  readonly #tally = new ContentTally();
   readonly #shared: Shared;
   readonly #target: ContentTarget;
   readonly #lanes: Lanes;
@@ -58,6 +46,11 @@ export class RepositoryCopy {
     this.#signal = linkedSignal(shared.job.signal, this.#abort.signal);
   }
 
+  /** What has moved so far; the numbers go on changing while the copy runs. */
+  get counts(): ContentCounts {
+    return this.#tally.counts;
+  }
+
   /** Brings what `root` names, not `root` itself. */
   async content(root: Node): Promise<void> {
     await this.#named(root, 0);
@@ -65,12 +58,12 @@ export class RepositoryCopy {
   }
 
   /** Runs `write`, and once more after filling in again what the registry then misses (MANIFEST_BLOB_UNKNOWN and kin). */
-  async publish(node: Node, write: () => Promise<void>): Promise<void> {
+  async publish(node: Node, write: () => Promise<void>, depth = 0): Promise<void> {
     try {
       await write();
     } catch (error) {
       if (!missesContent(error) || this.#signal.aborted) throw error;
-      await this.#refill(node);
+      await this.#refill(node, depth);
       await write();
     }
   }
@@ -84,30 +77,33 @@ export class RepositoryCopy {
 
   #child(descriptor: Descriptor, depth: number): Promise<void> {
     return once(this.#manifests, descriptor.digest, async () => {
-      const { walk, job } = this.#shared;
+      const { walk } = this.#shared;
       const early = this.#fresh ? walk.child(descriptor, depth) : undefined;
       early?.catch(() => undefined);
-      const there = await this.#lanes.check(() => this.#target.resolve(descriptor, { signal: this.#signal }));
-      const { digest } = descriptor;
-      if (there !== undefined) {
-        this.counts.manifests.skipped += 1;
-        job.emit({ type: 'manifest', target: this.#target.toString(), digest, state: 'skipped' });
+      const found = await this.#lanes.check(() => lookUp(this.#target, descriptor, { signal: this.#signal }));
+      if (found.error !== undefined) throw found.error;
+      if (typeof found.previous === 'string') {
+        this.#manifestSettled(descriptor, 'skipped');
         return;
       }
       const node = await (early ?? walk.child(descriptor, depth));
       await this.#named(node, depth);
-      await this.publish(node, () =>
-        this.#lanes.check(() => this.#target.putManifest(node.manifest, { signal: this.#signal })),
-      );
-      this.counts.manifests.copied += 1;
-      job.emit({ type: 'manifest', target: this.#target.toString(), digest, state: 'copied' });
+      await this.#putChild(node, depth);
     });
+  }
+
+  async #putChild(node: Node, depth: number): Promise<void> {
+    const { manifest } = node;
+    const write = (): Promise<void> =>
+      this.#lanes.check(() => this.#target.putManifest(manifest, { signal: this.#signal }));
+    await this.publish(node, write, depth);
+    this.#manifestSettled(manifest.descriptor, 'copied');
   }
 
   #blob(descriptor: Descriptor): Promise<void> {
     return once(this.#blobs, descriptor.digest, async () => {
       if (isForeignLayerType(descriptor.mediaType) && !this.#shared.job.includeForeign) {
-        this.counts.blobs.foreign += 1;
+        this.#tally.foreign();
         this.#blobEvent(descriptor, 'foreign');
         return;
       }
@@ -136,19 +132,26 @@ export class RepositoryCopy {
   }
 
   async #transfer(descriptor: Descriptor, mountFrom: string | undefined): Promise<Moved> {
-    const { job } = this.#shared;
-    const target = this.#target.toString();
-    const { digest } = descriptor;
     const outcome = await this.#lanes.transfer(descriptor.size, async () => {
       this.#signal.throwIfAborted();
       this.#blobEvent(descriptor, 'started');
-      return this.#target.put(descriptor, this.#opener(descriptor), {
+      return this.#put(descriptor, mountFrom);
+    });
+    return outcome === 'present' ? 'skipped' : outcome;
+  }
+
+  #put(descriptor: Descriptor, mountFrom: string | undefined): Promise<PutOutcome> {
+    const { job } = this.#shared;
+    const target = this.#target.toString();
+    const { digest } = descriptor;
+    const open = this.#opener(descriptor);
+    const attempt = (): Promise<PutOutcome> =>
+      this.#target.put(descriptor, open, {
         mountFrom,
         signal: this.#signal,
         onProgress: (bytes) => job.emit({ type: 'progress', target, digest, bytes }),
       });
-    });
-    return outcome === 'present' ? 'skipped' : outcome;
+    return refetching(attempt, this.#signal);
   }
 
   /** Opens the blob at the source; its errors are the source's, and a broken read is taken up again. */
@@ -165,9 +168,13 @@ export class RepositoryCopy {
   }
 
   #settled(descriptor: Descriptor, state: Moved): void {
-    this.counts.blobs[state] += 1;
-    this.counts.bytes[state] += descriptor.size;
+    this.#tally.blob(descriptor, state);
     this.#blobEvent(descriptor, state);
+  }
+
+  #manifestSettled({ digest }: Descriptor, state: 'copied' | 'skipped'): void {
+    this.#tally.manifest(digest, state);
+    this.#shared.job.emit({ type: 'manifest', target: this.#target.toString(), digest, state });
   }
 
   #blobEvent({ digest, size }: Descriptor, state: BlobState): void {
@@ -180,17 +187,16 @@ export class RepositoryCopy {
     this.#shared.job.emit({ type: 'walked', target, blobs: this.#blobs.size, bytes, complete });
   }
 
-  /** Uploads again all that a manifest names, trusting no earlier answer and no mount. */
-  async #refill(node: Node): Promise<void> {
-    const op = { signal: this.#signal };
+  /** Brings again all that a manifest names, trusting no earlier answer and no mount. */
+  async #refill(node: Node, depth: number): Promise<void> {
     const { walk, job } = this.#shared;
     const wanted = node.blobs.filter(({ mediaType }) => job.includeForeign || !isForeignLayerType(mediaType));
-    const blobs = wanted.map((blob) =>
-      this.#lanes.transfer(blob.size, () => this.#target.put(blob, this.#opener(blob), op)),
-    );
+    const blobs = wanted.map(async (blob) => {
+      const outcome = await this.#lanes.transfer(blob.size, () => this.#put(blob, undefined));
+      if (outcome === 'copied') this.#settled(blob, 'copied');
+    });
     const children = node.children.map(async (descriptor) => {
-      const child = await walk.child(descriptor, 1);
-      await this.#lanes.check(() => this.#target.putManifest(child.manifest, op));
+      await this.#putChild(await walk.child(descriptor, depth + 1), depth + 1);
     });
     await gather([...blobs, ...children], (reason) => this.#abort.abort(reason));
   }

@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream';
 
 import type { OpenBlob } from '../content/store.js';
-import { isRegferryError } from '../errors.js';
+import { isRegferryError, withSide } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
+import { linkedSignal } from './linked-signal.js';
 
 /** A try that moved this much counts as progress, and does not use up a retry. */
 const PROGRESS_BYTES = 1024 * 1024;
@@ -19,7 +20,8 @@ export interface ResumePolicy {
 
 /**
  * Opens a blob so that a cut, a reset or a stall at the source is taken up again at the byte where it broke off, while
- * the reader notices nothing. As long as each try moves 1 MiB it goes on, 100 times at most.
+ * the reader notices nothing. As long as each try moves 1 MiB it goes on, 100 times at most. What cannot be mended ends
+ * the stream with an error of the source's side.
  */
 export function resuming(open: OpenBlob, descriptor: Descriptor, policy: ResumePolicy): OpenBlob {
   return async ({ offset = 0, signal }) => {
@@ -32,7 +34,9 @@ class ResumingStream extends Readable {
   readonly #open: OpenBlob;
   readonly #size: number;
   readonly #policy: ResumePolicy;
-  readonly #signal: AbortSignal | undefined;
+  readonly #signal: AbortSignal;
+  /** Ends a wait for the next try when nobody reads any more. */
+  readonly #end = new AbortController();
   #current: Readable;
   #position: number;
   #resumedAt: number;
@@ -50,7 +54,7 @@ class ResumingStream extends Readable {
     this.#open = open;
     this.#size = size;
     this.#policy = policy;
-    this.#signal = from.signal;
+    this.#signal = linkedSignal(from.signal, this.#end.signal);
     this.#position = from.offset;
     this.#resumedAt = from.offset;
     this.#current = first;
@@ -65,6 +69,7 @@ class ResumingStream extends Readable {
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#current.destroy();
+    this.#end.abort();
     done(error);
   }
 
@@ -74,12 +79,15 @@ class ResumingStream extends Readable {
       this.#position += piece.length;
       if (!this.push(piece)) stream.pause();
     });
-    stream.once('end', () => {
+    let over = false;
+    const end = (error?: Error): void => {
+      if (over) return;
+      over = true;
+      // Every byte is there: how the connection ended after them does not matter.
       if (this.#position >= this.#size) this.push(null);
-      else void this.#resume(undefined);
-    });
-    stream.once('error', (error) => void this.#resume(error));
-    stream.on('error', () => undefined);
+      else void this.#resume(error);
+    };
+    stream.once('end', end).once('close', end).on('error', end);
   }
 
   #isGone(): boolean {
@@ -95,7 +103,7 @@ class ResumingStream extends Readable {
     const mayPass = error === undefined || (isRegferryError(error) && error.retryable);
     if (!mayPass || this.#failures > this.#policy.retries || this.#resumes > RESUMES) {
       if (error === undefined) this.push(null);
-      else this.destroy(error);
+      else this.#fail(error);
       return;
     }
     try {
@@ -110,7 +118,13 @@ class ResumingStream extends Readable {
       this.#attach(next);
       next.resume();
     } catch (failure) {
-      this.destroy(failure instanceof Error ? failure : new Error(String(failure)));
+      this.#fail(failure);
     }
+  }
+
+  /** Whoever abandoned the work is not the source. */
+  #fail(error: unknown): void {
+    const abandoned = this.#signal.aborted && error instanceof Error;
+    this.destroy(abandoned ? error : withSide(error, 'source'));
   }
 }
