@@ -4,12 +4,29 @@ import type { Platform } from '../spec/platform.js';
 import type { CopyEvent } from './events.js';
 import type { ResumePolicy } from './resuming.js';
 
+/** What a tag has to be now, or nothing is written anywhere (E_GUARD). */
+export interface TargetGuard {
+  /** Exactly this digest, or absent (null). */
+  readonly is?: Digest | null | undefined;
+  /** Absent, or what it is to become anyway. */
+  readonly noClobber?: boolean | undefined;
+}
+
+/** What the source has to be, or nothing is written anywhere (E_GUARD). */
+export interface SourceGuard {
+  /** The digest of what would be copied. */
+  readonly digest?: Digest | undefined;
+  /** Platforms that it has to hold. */
+  readonly platforms?: readonly Platform[] | undefined;
+}
+
 /** One reference to write: a repository, and the tag in it; without a tag the image is pushed by digest alone. */
 export interface CopyTarget {
   readonly store: ContentTarget;
   readonly tag?: string | undefined;
   /** What the root's digest must be, or nothing is written (E_GUARD). */
   readonly expect?: Digest | undefined;
+  readonly guard?: TargetGuard | undefined;
   /** How the reference is printed. */
   readonly reference: string;
 }
@@ -23,6 +40,9 @@ export interface CopyJob {
   readonly platform?: Platform | undefined;
   /** Copy the blobs of non-distributable layers too. */
   readonly includeForeign: boolean;
+  readonly sourceGuard?: SourceGuard | undefined;
+  /** Move no tag before all content is everywhere, and none at all if anything failed until then. @default false */
+  readonly allOrNothing?: boolean | undefined;
   /** Ask everything, write nothing. */
   readonly dryRun: boolean;
   /** Transfers at a time at each host. */
@@ -32,4 +52,13 @@ export interface CopyJob {
   readonly emit: (event: CopyEvent) => void;
   /** Waits, for the read-back of a slow registry. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** True for a job in which a condition decides whether anything may be written at all. */
+export function isGuarded(job: CopyJob): boolean {
+  return (
+    job.allOrNothing === true ||
+    job.sourceGuard !== undefined ||
+    job.targets.some(({ expect, guard }) => expect !== undefined || guard !== undefined)
+  );
 }

@@ -1,7 +1,8 @@
 import { withSide, type RegferryError } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { BlobLedger } from './blob-ledger.js';
-import type { CopyJob, CopyTarget } from './job.js';
+import { checkSource } from './guards.js';
+import { isGuarded, type CopyJob, type CopyTarget } from './job.js';
 import { LanesByHost } from './lanes.js';
 import { linkedSignal } from './linked-signal.js';
 import { emptyTargetReport, type TargetReport } from './report.js';
@@ -45,31 +46,65 @@ export async function runCopy(given: CopyJob): Promise<CopyOutcome> {
     if (known !== undefined) return { root: known, targets: reports() };
     const node = await readRoot(job, walk);
     root = node.manifest.descriptor;
-    await Promise.all(groups.map((group) => group.copy(node)));
+    await copyToGroups(job, groups, node);
     return { root, targets: reports() };
   } catch (error) {
     stop.abort(error);
     await Promise.all(groups.map((group) => group.settled()));
     return { root, targets: reports(), error: withSide(error, 'source') };
+  } finally {
+    // A child may still be read that turned out to be at the target already.
+    stop.abort();
+    await walk.settled();
   }
+}
+
+/** Group by group where they are independent; with guards, no group goes on before all of them hold. */
+async function copyToGroups(job: CopyJob, groups: readonly TargetGroup[], root: Node): Promise<void> {
+  if (!isGuarded(job)) {
+    await Promise.all(
+      groups.map(async (group) => {
+        await group.examine(root);
+        await group.bring(root);
+        await group.publish(root);
+      }),
+    );
+    return;
+  }
+  const stops = (): boolean => {
+    const failure = groups
+      .map((group) => group.failure)
+      .find((found) => found !== undefined && (job.allOrNothing === true || found.error.code === 'E_GUARD'));
+    if (failure === undefined) return false;
+    for (const group of groups) group.giveUp(failure);
+    return true;
+  };
+  await Promise.all(groups.map((group) => group.examine(root)));
+  if (stops()) return;
+  await Promise.all(groups.map((group) => group.bring(root)));
+  for (const group of groups) {
+    if (stops()) return;
+    await group.publish(root);
+  }
+  stops();
 }
 
 /** Where manifest GETs are metered a HEAD goes first, and may be all that is needed. */
 async function settledByHead(job: CopyJob, groups: readonly TargetGroup[]): Promise<Descriptor | undefined> {
-  if (!job.source.metered || job.platform !== undefined) return undefined;
+  if (!job.source.metered || job.platform !== undefined || isGuarded(job)) return undefined;
   const head = await job.source.resolve(job.key, { signal: job.signal });
   if (head === undefined) return undefined;
   const held = await Promise.all(groups.map((group) => group.holds(head.digest)));
-  if (job.targets.some(({ expect }) => expect !== undefined) || held.includes(false)) return undefined;
+  if (held.includes(false)) return undefined;
   for (const group of groups) group.unchanged(head.digest);
   return head;
 }
 
 async function readRoot(job: CopyJob, walk: Walk): Promise<Node> {
   const root = await walk.root(job.key);
-  const { platform, source, signal, emit } = job;
-  const node =
-    platform === undefined ? root : await narrowToPlatform(root, platform, source, walk, signal, emit);
+  const { platform, source, emit } = job;
+  const node = platform === undefined ? root : await narrowToPlatform(root, platform, walk, job);
+  if (job.sourceGuard !== undefined) await checkSource(job.sourceGuard, node, walk, job);
   emit({ type: 'resolved', reference: source.toString(), descriptor: node.manifest.descriptor });
   return node;
 }

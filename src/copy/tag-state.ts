@@ -1,11 +1,17 @@
-import type { ContentTarget, Op } from '../content/store.js';
+import type { ContentTarget, ManifestKey, Op } from '../content/store.js';
 import { isRegferryError, type RegferryError } from '../errors.js';
 import type { CopyTarget } from './job.js';
 import type { Previous } from './prove.js';
 
 /** What a target reference holds before a copy, or why that could not be found out. */
 export type TagState =
-  { readonly previous: Previous; readonly error?: undefined } | { readonly error: RegferryError };
+  | {
+      readonly previous: Previous;
+      /** Why it is not known: the login may write, perhaps, but not look. Enough to go on, not enough for a guard. */
+      readonly unknown?: RegferryError | undefined;
+      readonly error?: undefined;
+    }
+  | { readonly error: RegferryError };
 
 /**
  * Asks what a tag is now. A login that is refused means "unknown", since some registries let people write what they may
@@ -17,16 +23,12 @@ export async function tagState(target: CopyTarget, op: Op): Promise<TagState> {
 }
 
 /** The same for a manifest that is pushed by digest alone. */
-export async function lookUp(
-  store: ContentTarget,
-  key: Parameters<ContentTarget['resolve']>[0],
-  op: Op,
-): Promise<TagState> {
+export async function lookUp(store: ContentTarget, key: ManifestKey, op: Op): Promise<TagState> {
   try {
     return { previous: (await store.resolve(key, op))?.digest ?? null };
   } catch (error) {
     if (!isRegferryError(error)) throw error;
-    if (error.code === 'E_UNAUTHORIZED' || error.code === 'E_DENIED') return { previous: undefined };
-    return { error };
+    const unknown = error.code === 'E_UNAUTHORIZED' || error.code === 'E_DENIED';
+    return unknown ? { previous: undefined, unknown: error } : { error };
   }
 }

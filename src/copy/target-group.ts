@@ -1,7 +1,8 @@
 import type { ContentTarget, Op } from '../content/store.js';
 import { RegferryError, withSide } from '../errors.js';
 import { gather } from './gather.js';
-import type { CopyTarget } from './job.js';
+import { brokenGuard } from './guards.js';
+import { isGuarded, type CopyTarget } from './job.js';
 import { prove } from './prove.js';
 import { emptyTargetReport, type TargetReport } from './report.js';
 import { RepositoryCopy, type Shared } from './repository-copy.js';
@@ -22,6 +23,7 @@ export class TargetGroup {
   readonly #lanes: Lanes;
   readonly #entries: Entry[];
   readonly #states: Promise<void>;
+  #content: RepositoryCopy | undefined;
 
   /** Asks at once what each tag is now; see {@link TargetGroup.holds}. */
   constructor(shared: Shared, targets: readonly [CopyTarget, ...CopyTarget[]], lanes: Lanes) {
@@ -67,24 +69,80 @@ export class TargetGroup {
     for (const { report } of this.#entries) settle(report, digest, digest);
   }
 
-  /** Copies to this repository. Never rejects: what goes wrong is in the reports. */
-  async copy(root: Node): Promise<void> {
-    const { digest } = root.manifest.descriptor;
-    try {
+  /** Finds out which references have to be written, and whether their guards hold. Never rejects. */
+  async examine(root: Node): Promise<void> {
+    await this.#reporting(async () => {
       await this.#states;
-      const pending = await this.#pending(root);
-      const first = pending[0];
-      if (first === undefined) return;
-      const fresh = pending.every(({ state }) => state.error === undefined && state.previous === null);
-      const copy = new RepositoryCopy(this.#shared, this.#store, this.#lanes, fresh);
-      Object.assign(first.report, copy.counts);
-      if (!this.#isSource()) await copy.content(root);
-      await this.#write(root, copy, pending);
-    } catch (error) {
-      for (const { report } of this.#entries) {
-        report.digest ??= digest;
-        if (report.verified === undefined) report.error ??= withSide(error, 'target');
+      for (const entry of this.#entries) await this.#examineOne(entry, root);
+    });
+  }
+
+  /** Brings what the root names to this repository. Never rejects: what goes wrong is in the reports. */
+  async bring(root: Node): Promise<void> {
+    const pending = this.#pending();
+    const [first] = pending;
+    if (first === undefined) return;
+    const fresh = pending.every(({ report }) => report.previous === null);
+    this.#content = new RepositoryCopy(this.#shared, this.#store, this.#lanes, fresh);
+    Object.assign(first.report, this.#content.counts);
+    const content = this.#content;
+    if (!this.#isSource()) await this.#reporting(() => content.content(root));
+  }
+
+  /**
+   * Sets the tags one after the other (Quay refuses concurrent writes of one manifest, jib#2470), with the read-backs
+   * beside them. Never rejects.
+   */
+  async publish(root: Node): Promise<void> {
+    const proofs: Promise<void>[] = [];
+    const content = this.#content;
+    if (content === undefined) return;
+    for (const entry of this.#pending()) {
+      const { report } = entry;
+      const fail = (error: unknown): void => {
+        report.error = withSide(error, 'target');
+      };
+      try {
+        await this.#write(root, content, entry);
+        report.manifests.copied += 1;
+        report.changed = true;
+        proofs.push(this.#prove(root, entry).catch(fail));
+      } catch (error) {
+        fail(error);
+        if (this.#shared.job.allOrNothing === true) break;
       }
+    }
+    await Promise.all(proofs);
+  }
+
+  /** The first error of this group's references. */
+  get failure(): { readonly reference: string; readonly error: RegferryError } | undefined {
+    for (const { report } of this.#entries) {
+      if (report.error !== undefined) return { reference: report.reference, error: report.error };
+    }
+    return undefined;
+  }
+
+  /** Leaves what is not written yet as it is, because of what happened elsewhere. */
+  giveUp(cause: { readonly reference: string; readonly error: RegferryError }): void {
+    for (const { report } of this.#pending()) {
+      const { code } = cause.error;
+      const message = `${report.reference} was left as it was, because of ${cause.reference}`;
+      report.error = new RegferryError(code, message, { side: 'target', cause: cause.error });
+    }
+  }
+
+  #pending(): Entry[] {
+    return this.#entries.filter(({ report }) => {
+      return report.error === undefined && report.verified === undefined && !report.changed;
+    });
+  }
+
+  async #reporting(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      for (const { report } of this.#pending()) report.error = withSide(error, 'target');
     }
   }
 
@@ -95,69 +153,52 @@ export class TargetGroup {
     return source.kind === kind && source.host === host && source.repository === repository;
   }
 
-  /** The references that have to be written; the others are settled. */
-  async #pending(root: Node): Promise<Entry[]> {
+  async #examineOne(entry: Entry, root: Node): Promise<void> {
+    const { target, report } = entry;
     const { descriptor } = root.manifest;
-    const pending: Entry[] = [];
-    for (const entry of this.#entries) {
-      const { target, report } = entry;
-      report.digest = descriptor.digest;
-      if (target.expect !== undefined && target.expect !== descriptor.digest) {
-        report.error = new RegferryError(
-          'E_GUARD',
-          `${target.reference} was to become ${target.expect}, but the source is ${descriptor.digest}; nothing was written`,
-          { side: 'source', digest: descriptor.digest },
-        );
-        continue;
-      }
-      if (target.tag === undefined) entry.state = await lookUp(this.#store, descriptor, this.#op);
-      if (entry.state.error !== undefined) {
-        report.error = withSide(entry.state.error, 'target');
-        continue;
-      }
-      const { previous } = entry.state;
-      if (previous === descriptor.digest) settle(report, descriptor.digest, previous);
-      else {
-        if (previous !== undefined) report.previous = previous;
-        pending.push(entry);
-      }
+    const { digest } = descriptor;
+    report.digest = digest;
+    if (target.tag === undefined) entry.state = await lookUp(this.#store, descriptor, this.#op);
+    const guard = brokenGuard(target, entry.state, digest);
+    if (guard !== undefined || entry.state.error !== undefined) {
+      report.error = withSide(guard ?? entry.state.error, 'target');
+      return;
     }
-    return pending;
+    const { previous } = entry.state;
+    if (previous === digest) settle(report, digest, previous);
+    else if (previous !== undefined) report.previous = previous;
   }
 
-  /** Tags one after the other (Quay refuses concurrent writes of one manifest, jib#2470), read-backs beside them. */
-  async #write(root: Node, copy: RepositoryCopy, pending: readonly Entry[]): Promise<void> {
-    const proofs: Promise<void>[] = [];
-    for (const entry of pending) {
-      const { report } = entry;
-      const fail = (error: unknown): void => {
-        report.error = withSide(error, 'target');
-      };
-      try {
-        await this.#writeOne(root, copy, entry);
-        report.manifests.copied += 1;
-        report.changed = true;
-        proofs.push(this.#prove(root, entry).catch(fail));
-      } catch (error) {
-        fail(error);
-      }
-    }
-    await Promise.all(proofs);
-  }
-
-  async #writeOne(root: Node, copy: RepositoryCopy, { target, report }: Entry): Promise<void> {
+  async #write(root: Node, content: RepositoryCopy, { target, report }: Entry): Promise<void> {
     const { manifest } = root;
     this.#shared.job.signal.throwIfAborted();
+    if (isGuarded(this.#shared.job)) await this.#lookAgain(target, report);
     const { tag } = target;
-    await copy.publish(root, () =>
+    await content.publish(root, () =>
       tag === undefined
         ? this.#store.putManifest(manifest, { ...this.#op, root: true })
         : this.#store.tag(manifest, tag, this.#op),
     );
     const { digest } = manifest.descriptor;
     const { previous } = report;
-    const name = this.#store.toString();
-    if (tag !== undefined) this.#shared.job.emit({ type: 'tagged', target: name, tag, digest, previous });
+    const { job } = this.#shared;
+    if (tag === undefined || job.dryRun) return;
+    job.emit({ type: 'tagged', target: this.#store.toString(), tag, digest, previous });
+  }
+
+  /** No registry can be told to write a tag only if it is still the same, so it is looked at once more just before. */
+  async #lookAgain(target: CopyTarget, report: TargetReport): Promise<void> {
+    if (target.tag === undefined || report.previous === undefined || this.#shared.job.dryRun) return;
+    const state = await tagState(target, this.#op);
+    if (state.error !== undefined) throw state.error;
+    if (state.previous === report.previous) return;
+    const was = report.previous ?? 'absent';
+    const now = state.previous ?? (state.previous === null ? 'absent' : 'not to be seen');
+    throw new RegferryError(
+      'E_TAG_MOVED',
+      `${target.reference} was ${was} when the copy began and is ${now}: someone else moved it meanwhile; it was left so`,
+      { side: 'target' },
+    );
   }
 
   async #prove(root: Node, { target, report }: Entry): Promise<void> {

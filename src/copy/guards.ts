@@ -1,0 +1,69 @@
+import { RegferryError } from '../errors.js';
+import { isIndexType } from '../spec/media-types.js';
+import { formatPlatform, isAttestation, matchesPlatform, type Platform } from '../spec/platform.js';
+import type { CopyTarget, SourceGuard } from './job.js';
+import { configPlatform, type SourceJob } from './root.js';
+import type { TagState } from './tag-state.js';
+import type { Node, Walk } from './walk.js';
+
+/** Throws E_GUARD when what would be copied is not what it has to be. */
+export async function checkSource(guard: SourceGuard, root: Node, walk: Walk, job: SourceJob): Promise<void> {
+  const { source } = job;
+  const { digest } = root.manifest.descriptor;
+  if (guard.digest !== undefined && guard.digest !== digest) {
+    throw broken(`the source has to be ${guard.digest}, but ${source.toString()} is ${digest}`, 'source');
+  }
+  const wanted = guard.platforms ?? [];
+  if (wanted.length === 0) return;
+  const have = await platformsOf(root, 0, walk, job);
+  const missing = wanted.filter((platform) => !have.some((one) => matchesPlatform(platform, one)));
+  if (missing.length === 0) return;
+  const found = have.length === 0 ? 'none that is named' : have.map(formatPlatform).join(', ');
+  throw broken(
+    `the source has to hold ${missing.map(formatPlatform).join(' and ')}, but ${source.toString()} holds ${found}`,
+    'source',
+  );
+}
+
+async function platformsOf(node: Node, depth: number, walk: Walk, job: SourceJob): Promise<Platform[]> {
+  if (node.view.kind !== 'index') {
+    const platform = await configPlatform(node, job);
+    return platform === undefined ? [] : [platform];
+  }
+  const found: Platform[] = [];
+  for (const entry of node.children) {
+    if (isAttestation(entry)) continue;
+    if (entry.platform !== undefined) found.push(entry.platform);
+    else if (isIndexType(entry.mediaType)) {
+      const nested = await walk.child(entry, depth + 1);
+      found.push(...(await platformsOf(nested, depth + 1, walk, job)));
+    }
+  }
+  return found;
+}
+
+/**
+ * Why a target must not be written, if its guard does not hold or cannot be checked: what could not be found out is
+ * never taken for "absent".
+ */
+export function brokenGuard(target: CopyTarget, state: TagState, digest: string): RegferryError | undefined {
+  const { expect, guard, reference } = target;
+  if (expect !== undefined && expect !== digest) {
+    return broken(`${reference} was to become ${expect}, but the source is ${digest}`, 'source');
+  }
+  if (state.error !== undefined || guard === undefined) return undefined;
+  const { previous } = state;
+  if (previous === undefined) return state.unknown;
+  const now = previous ?? 'absent';
+  if (guard.is !== undefined && guard.is !== previous) {
+    return broken(`${reference} has to be ${guard.is ?? 'absent'}, but is ${now}`, 'target');
+  }
+  if (guard.noClobber === true && previous !== null && previous !== digest) {
+    return broken(`${reference} exists already as ${now}, and is not to be overwritten`, 'target');
+  }
+  return undefined;
+}
+
+function broken(why: string, side: 'source' | 'target'): RegferryError {
+  return new RegferryError('E_GUARD', `${why}; nothing was written`, { side });
+}
