@@ -10,6 +10,12 @@ export class BlobLedger {
     return this.#holders.get(key(host, digest));
   }
 
+  /** Notes that a repository holds a blob; an earlier claim stays. */
+  found(host: string, digest: string, repository: string): void {
+    const name = key(host, digest);
+    if (!this.#holders.has(name)) this.#holders.set(name, Promise.resolve(repository));
+  }
+
   /** Claims a blob: until `arrival` settles others wait for it; when it fails they are on their own. */
   claim(host: string, digest: string, repository: string, arrival: Promise<unknown>): void {
     const name = key(host, digest);

@@ -21,14 +21,15 @@ export interface Proof {
 
 /**
  * Reads a reference back and compares its bytes, hashed here, with what was written. The old state is asked again for up
- * to 8 s; another well-formed digest is someone else's write (E_TAG_MOVED); bytes that are not their own digest, or come
- * back under another media type, are E_READ_BACK.
+ * to 8 s, as is any state where the old one is not known; another well-formed digest is someone else's write
+ * (E_TAG_MOVED); bytes that are not their own digest, or come back under another media type, are E_READ_BACK.
  */
 export async function prove(proof: Proof): Promise<void> {
   const { expected, reference, signal } = proof;
   const { digest, mediaType } = expected.descriptor;
+  let found: Manifest | undefined;
   for (const wait of [...WAITS_MS, undefined]) {
-    const found = await readBack(proof);
+    found = await readBack(proof);
     // Bytes, not digests: a registry may know a tag's manifest by another algorithm than the source did.
     if (found?.bytes.equals(expected.bytes) === true) {
       if (found.descriptor.mediaType === mediaType) return;
@@ -38,14 +39,16 @@ export async function prove(proof: Proof): Promise<void> {
         { side: 'target', digest },
       );
     }
-    if (found !== undefined && found.descriptor.digest !== proof.previous) {
-      throw new RegferryError(
-        'E_TAG_MOVED',
-        `${reference} was written as ${digest} but reads back as ${found.descriptor.digest}: someone else moved the tag meanwhile`,
-        { side: 'target', digest },
-      );
-    }
+    const another = found !== undefined && found.descriptor.digest !== proof.previous;
+    if (another && proof.previous !== undefined) break;
     if (wait !== undefined) await proof.sleep(wait, signal);
+  }
+  if (found !== undefined && found.descriptor.digest !== proof.previous) {
+    throw new RegferryError(
+      'E_TAG_MOVED',
+      `${reference} was written as ${digest} but reads back as ${found.descriptor.digest}: someone else moved the tag meanwhile`,
+      { side: 'target', digest },
+    );
   }
   throw new RegferryError(
     'E_READ_BACK',

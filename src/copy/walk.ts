@@ -1,5 +1,5 @@
 import type { ContentSource, Manifest, ManifestKey, Op } from '../content/store.js';
-import { RegferryError } from '../errors.js';
+import { RegferryError, withSide } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { DEPTH, NODES } from '../spec/limits.js';
 import { blobsOf, childrenOf, viewManifest, type ManifestView } from '../spec/manifest.js';
@@ -23,13 +23,14 @@ export function nodeOf(manifest: Manifest): Node {
 
 /**
  * Reads the manifests of one image from the source, each once however many targets, indexes or tags ask for it.
- * Depth and the number of manifests are capped (E_LIMIT).
+ * Depth and the number of manifests and blobs are capped (E_LIMIT); all errors are the source's.
  */
 export class Walk {
   readonly #source: ContentSource;
   readonly #lanes: Lanes;
   readonly #op: Op;
   readonly #nodes = new Map<string, Promise<Node>>();
+  readonly #known = new Set<string>();
 
   constructor(source: ContentSource, lanes: Lanes, op: Op) {
     this.#source = source;
@@ -39,7 +40,7 @@ export class Walk {
 
   /** Reads the manifest that the walk starts at. */
   async root(key: ManifestKey): Promise<Node> {
-    const node = nodeOf(await this.#source.fetch(key, this.#op));
+    const node = await this.#read(key);
     this.#nodes.set(node.manifest.descriptor.digest, Promise.resolve(node));
     return node;
   }
@@ -49,10 +50,29 @@ export class Walk {
     const known = this.#nodes.get(descriptor.digest);
     if (known !== undefined) return known;
     if (depth > DEPTH) return Promise.reject(this.#tooMuch(`indexes nested deeper than ${DEPTH}`));
-    if (this.#nodes.size >= NODES) return Promise.reject(this.#tooMuch(`more than ${NODES} manifests`));
-    const reading = this.#lanes.check(async () => nodeOf(await this.#source.fetch(descriptor, this.#op)));
+    const reading = this.#lanes.check(() => this.#read(descriptor));
     this.#nodes.set(descriptor.digest, reading);
     return reading;
+  }
+
+  /** Waits until nothing is being read any more. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#nodes.values());
+  }
+
+  async #read(key: ManifestKey): Promise<Node> {
+    try {
+      const node = nodeOf(await this.#source.fetch(key, this.#op));
+      this.#count(node);
+      return node;
+    } catch (error) {
+      throw withSide(error, 'source');
+    }
+  }
+
+  #count({ manifest, children, blobs }: Node): void {
+    for (const { digest } of [manifest.descriptor, ...children, ...blobs]) this.#known.add(digest);
+    if (this.#known.size > NODES) throw this.#tooMuch(`more than ${NODES} manifests and blobs`);
   }
 
   #tooMuch(what: string): RegferryError {
