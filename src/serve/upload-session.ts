@@ -28,6 +28,11 @@ export class UploadSession {
     this.usedAt = now;
   }
 
+  /** True while a request writes to it. */
+  get busy(): boolean {
+    return this.#writer !== undefined;
+  }
+
   /**
    * Runs the one request that may write to this session. A later request takes over from one that is still going on,
    * which is cut: its client has given it up, or it would not send the next one. Throws a 404 where that one ended the upload.
@@ -92,7 +97,7 @@ export class UploadSessions {
   async open(repository: string, blob: IncomingBlob): Promise<UploadSession> {
     const now = this.#now();
     for (const session of this.#sessions.values()) {
-      if (now - session.usedAt > restMs) await this.cancel(session);
+      if (!session.busy && now - session.usedAt > restMs) await this.cancel(session);
     }
     const session = new UploadSession(repository, blob, now);
     this.#sessions.set(session.id, session);

@@ -61,8 +61,10 @@ export function tellUpload(context: RouteContext, session: UploadSession): Promi
 
 /** `DELETE <session>`: the client has changed its mind. */
 export async function cancelUpload(context: RouteContext, session: UploadSession): Promise<void> {
-  await context.registry.sessions.cancel(session);
-  context.exchange.send(204);
+  await session.write(context.exchange, async () => {
+    await context.registry.sessions.cancel(session);
+    context.exchange.send(204);
+  });
 }
 
 async function mounted(

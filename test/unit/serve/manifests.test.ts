@@ -14,6 +14,7 @@ import {
 import type { FixtureImage } from '../../support/fixtures.js';
 import { startRegistry } from '../../support/registry.js';
 import type { TestRegistry, TestRegistryOptions } from '../../support/registry.js';
+import { RawClient } from '../support/raw.js';
 import { errorCodes } from './answer.js';
 
 let registry: TestRegistry;
@@ -139,6 +140,14 @@ describe('a manifest is refused', () => {
     const answer = await put(reference, body, type);
     expect([answer.status, await errorCodes(answer)]).toEqual([status, [code]]);
     expect(registry.store('app').tagged('v1')).toBeUndefined();
+  });
+
+  it('over the limit before it has come', async () => {
+    await start({ manifestBytes: 1_000 });
+    const client = new RawClient(registry.url);
+    client.send('PUT', '/v2/app/manifests/v1', Buffer.alloc(0), 1_001);
+    await client.until(/ 413 /);
+    client.close();
   });
 
   it('over the limit when its length was not declared', async () => {

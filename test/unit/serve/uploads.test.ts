@@ -10,6 +10,7 @@ import { digestOf } from '../../../src/spec/digest.js';
 import { blob } from '../../support/fixtures.js';
 import { startRegistry } from '../../support/registry.js';
 import type { TestRegistry, TestRegistryOptions } from '../../support/registry.js';
+import { RawClient } from '../support/raw.js';
 import { errorCodes } from './answer.js';
 
 let registry: TestRegistry;
@@ -297,6 +298,38 @@ describe('an upload session', () => {
     expect(kept()).toEqual(bytes);
   });
 
+  it('is cancelled under a request that writes to it', async () => {
+    await start();
+    const location = await open();
+    const stuck = begin('PATCH', location, 3_000);
+    const stuckError = new Promise<Error>((resolve) => stuck.on('error', resolve));
+    stuck.write(body(0, 1_200));
+    await until(() => registry.storage.usedBytes === 1_200);
+    const [cancelled, late] = await Promise.all([
+      fetch(location, { method: 'DELETE' }),
+      stuckError.then(() => patch(location, 1_200, 3_000)),
+    ]);
+    expect([cancelled.status, late.status]).toEqual([204, 404]);
+    expect(registry.storage.usedBytes).toBe(0);
+  });
+
+  it('is not forgotten while a request writes to it, however long that takes', async () => {
+    let now = 0;
+    await start({ now: () => now });
+    const location = await open();
+    const slow = begin('PATCH', location, 3_000);
+    const answered = new Promise<number | undefined>((resolve) => {
+      slow.on('response', (response) => resolve(response.resume().statusCode));
+    });
+    slow.write(body(0, 1_200));
+    await until(() => registry.storage.usedBytes === 1_200);
+    now += 2 * 60 * 60_000;
+    await open();
+    slow.end(body(1_200));
+    expect(await answered).toBe(202);
+    expect((await put(location)).status).toBe(201);
+  });
+
   it('never completes a blob whose last byte is missing', async () => {
     await start();
     const location = await open();
@@ -402,11 +435,16 @@ describe('a registry with little room', () => {
     expect(registry.storage.usedBytes).toBe(3_000);
   });
 
-  it('answers before a large body was read, and can be asked again on the same connection', async () => {
+  it('answers before a large body has come, and then takes the next request on the same connection', async () => {
     await limited(1_000);
-    const answer = await uploads(`?digest=${digest}`, { body: new Uint8Array(2_000_000) });
-    expect(answer.status).toBe(507);
-    expect((await fetch(`${registry.url}/v2/`)).status).toBe(200);
+    const client = new RawClient(registry.url);
+    const path = `/v2/app/blobs/uploads/?digest=${digest}`;
+    client.send('POST', path, Buffer.alloc(2_000), 2_000_000);
+    await client.until(/ 507 /);
+    client.socket.write(Buffer.alloc(1_998_000));
+    client.send('GET', '/v2/');
+    await client.until(/ 200 /);
+    client.close();
   });
 });
 

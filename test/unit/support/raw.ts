@@ -49,6 +49,13 @@ export class RawClient {
     return this.body;
   }
 
+  /** Waits until what has come, head and body, matches. */
+  async until(pattern: RegExp): Promise<void> {
+    while (!pattern.test(this.#received.toString('latin1'))) {
+      await new Promise((resolve) => this.socket.once('data', resolve));
+    }
+  }
+
   close(): void {
     this.socket.destroy();
   }
