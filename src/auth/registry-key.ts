@@ -1,5 +1,5 @@
 /** Docker Hub's key in credential files and stores. */
-export const hubKey = 'https://index.docker.io/v1/';
+const hubKey = 'https://index.docker.io/v1/';
 
 const hubHosts = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
 
