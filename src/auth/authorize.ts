@@ -84,7 +84,7 @@ class RegistryAuthorizer implements Authorizer {
       if (request.scopes.length > 1 && this.#narrowed.has(requestKey(request)) && this.#tokens.holds(token)) {
         throw denial(this.#context(request, credential));
       }
-      this.#tokens.drop(token);
+      this.#tokens.drop(token, requestScopes(request.scopes));
     }
     const header = await this.#header(request, challenges, credential);
     if (header === undefined) throw denial(this.#context(request, undefined));
@@ -95,7 +95,7 @@ class RegistryAuthorizer implements Authorizer {
   refused(request: AccessRequest, sent: string): RegferryError {
     if (request.scopes.length > 1) this.#narrowed.add(requestKey(request));
     const token = sentToken(sent);
-    if (token !== undefined) this.#tokens.drop(token);
+    if (token !== undefined) this.#tokens.drop(token, requestScopes(request.scopes));
     return denial(this.#context(request, this.#credentials.get(repositoryOf(request))));
   }
   /** The challenges to answer at this origin. Basic never replaces Bearer: Harbor answers so when it saw a bad token. */

@@ -67,9 +67,11 @@ export class TokenCache {
     );
   }
 
-  /** Forgets a token that the registry did not accept. */
-  drop(value: string): void {
-    this.#entries = this.#entries.filter((entry) => entry.value.reveal() !== value);
+  /** Forgets a token that the registry did not accept for `wanted`; one that was asked for less is as good as it was. */
+  drop(value: string, wanted: ScopeList): void {
+    this.#entries = this.#entries.filter(
+      (entry) => entry.value.reveal() !== value || !coversScopes(entry.scopes, wanted),
+    );
   }
 
   /** True while this token is held and alive by the clock. */
