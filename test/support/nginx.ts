@@ -137,9 +137,9 @@ function locationLines(options: NginxOptions): string[] {
     'proxy_http_version 1.1;',
     'proxy_set_header Host $http_host;',
     'proxy_set_header X-Forwarded-Proto $scheme;',
-    // Bodies pass at once, so that a test sees the pace of whoever is behind.
+    // Bodies pass at once, so that a test sees the pace of whoever is behind; answers that pass at once know no limit_rate.
     'proxy_request_buffering off;',
-    'proxy_buffering off;',
+    `proxy_buffering ${options.limitRate === undefined ? 'off' : 'on'};`,
     ...(options.basicAuth === undefined ? [] : ['proxy_set_header Authorization "";']),
     ...(options.locationConf === undefined ? [] : [options.locationConf]),
   ];
