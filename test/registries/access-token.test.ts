@@ -1,0 +1,260 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+
+import { copy } from '../../src/api/copy.js';
+import { fromEnvironment } from '../../src/api/environment.js';
+import { digest } from '../../src/api/image.js';
+import type { CopyOptions } from '../../src/api/options.js';
+import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.js';
+import { blob, imageManifest, seedHttp, type FixtureImage } from '../support/fixtures.js';
+import { startNginx, type Nginx } from '../support/nginx.js';
+import { requirePrograms } from '../support/programs.js';
+import { makeTempFolder, removeTempFolder } from '../support/temp.js';
+import { startTokenServer, type TokenBehaviour, type TokenServer } from '../support/token-server.js';
+
+const puller = { user: 'puller', password: 'pull: the ropes', identityToken: 'identity-of-puller' };
+const pusher = { user: 'pusher', password: 'push/the+boat', identityToken: 'identity-of-pusher' };
+const asPuller = { username: puller.user, password: puller.password };
+const asPusher = { username: pusher.user, password: pusher.password };
+
+const image = imageManifest({ layers: [blob(3_000, 1), blob(4_000, 2)] });
+const fifty = imageManifest({ layers: Array.from({ length: 49 }, (_, at) => blob(500 + at, 100 + at)) });
+
+requirePrograms('docker-registry', 'openssl')('registries with token authentication', () => {
+  let sourceTokens: TokenServer;
+  let targetTokens: TokenServer;
+  let source: DockerRegistry;
+  let target: DockerRegistry;
+  let folder: string;
+  let usual: readonly [TokenBehaviour, TokenBehaviour];
+
+  beforeAll(async () => {
+    folder = makeTempFolder('access-token');
+    [sourceTokens, targetTokens] = await Promise.all([
+      startTokenServer({ users: [puller] }),
+      startTokenServer({ users: [pusher], names: 'kid' }),
+    ]);
+    usual = [{ ...sourceTokens.behaviour }, { ...targetTokens.behaviour }];
+    [source, target] = await Promise.all([
+      startDockerRegistry({ auth: sourceTokens.auth }),
+      startDockerRegistry({ auth: targetTokens.auth }),
+    ]);
+    await Promise.all([seed('app', image), seed('fifty', fifty)]);
+  });
+  afterAll(async () => {
+    await Promise.all([source.stop(), target.stop(), sourceTokens.stop(), targetTokens.stop()]);
+    removeTempFolder(folder);
+  });
+  afterEach(() => {
+    for (const [at, server] of [sourceTokens, targetTokens].entries()) {
+      server.requests.length = 0;
+      for (const key of ['expiresIn', 'postStatus', 'redirectTo'] as const) delete server.behaviour[key];
+      Object.assign(server.behaviour, usual[at]);
+    }
+  });
+
+  async function seed(repository: string, seeded: FixtureImage): Promise<void> {
+    const authorization = sourceTokens.header(`repository:${repository}:pull,push`);
+    await seedHttp(source.url, repository, seeded, 'v1', { authorization });
+  }
+
+  const sides = { source: asPuller, target: asPusher };
+
+  it('copies an image of 50 blobs with one token from each, named by what is done with it', async () => {
+    const report = await copy(`${source.host}/fifty:v1`, `${target.host}/fifty`, sides);
+    expect(report.targets[0]?.blobs.copied).toBe(50);
+    expect(sourceTokens.requests).toMatchObject([
+      { method: 'GET', user: 'puller', scopes: ['repository:fifty:pull'], status: 200 },
+    ]);
+    expect(targetTokens.requests).toMatchObject([
+      { method: 'GET', user: 'pusher', scopes: ['repository:fifty:pull,push'], status: 200 },
+    ]);
+  });
+
+  it('mounts 50 blobs from another repository with one token more, for both', async () => {
+    const options = { source: asPuller, target: asPuller };
+    const report = await copy(`${source.host}/fifty:v1`, `${source.host}/mounted`, options);
+    expect(report.targets[0]?.blobs).toMatchObject({ mounted: 50, copied: 0 });
+    const asked = sourceTokens.requests.map(({ scopes }) => scopes);
+    expect(asked).toHaveLength(3);
+    // The source's, the target's, and the one for both with what is written first.
+    expect(asked).toContainEqual(['repository:fifty:pull']);
+    expect(asked).toContainEqual(['repository:mounted:pull,push']);
+    expect(asked[2]).toEqual(['repository:mounted:pull,push', 'repository:fifty:pull']);
+  });
+
+  it('uploads what it may not mount, and asks the refusing token server for the wide scope once', async () => {
+    const writer = { user: 'writer', password: 'w', may: (name: string) => name.startsWith('narrow') };
+    sourceTokens.behaviour.users = [puller, writer];
+    sourceTokens.behaviour.refuseForeign = true;
+    const options = { source: asPuller, target: { username: 'writer', password: 'w' } };
+    const report = await copy(`${source.host}/fifty:v1`, `${source.host}/narrow/refused`, options);
+    expect(report.targets[0]?.blobs).toMatchObject({ mounted: 0, copied: 50 });
+    const wide = ['repository:narrow/refused:pull,push', 'repository:fifty:pull'];
+    const asked = sourceTokens.requests.filter(({ user }) => user !== 'puller');
+    expect(asked.map(({ scopes, status }) => [scopes, status])).toEqual([
+      [wide.slice(0, 1), 200],
+      [wide, 400],
+      [wide.slice(0, 1), 200],
+    ]);
+  });
+
+  it('uploads what it may not mount where the token server leaves the foreign scope out in silence', async () => {
+    const writer = { user: 'writer', password: 'w', may: (name: string) => name.startsWith('narrow') };
+    sourceTokens.behaviour.users = [puller, writer];
+    const options = { source: asPuller, target: { username: 'writer', password: 'w' } };
+    const report = await copy(`${source.host}/fifty:v1`, `${source.host}/narrow/silent`, options);
+    expect(report.targets[0]?.blobs).toMatchObject({ mounted: 0, copied: 50 });
+    // For 50 blobs: one for the repository, and two for both before that is given up.
+    const asked = sourceTokens.requests
+      .filter(({ user }) => user === 'writer')
+      .map(({ scopes }) => scopes.length);
+    expect(asked.filter((scopes) => scopes === 1).length).toBe(1);
+    expect(asked.filter((scopes) => scopes === 2).length).toBeLessThanOrEqual(3);
+  });
+
+  it.each<[string, Partial<TokenBehaviour>]>([
+    ['in token alone', { fields: ['token'] }],
+    ['in access_token alone', { fields: ['access_token'] }],
+    ['without a lifetime', { expiresIn: null }],
+  ])('takes a token that comes %s', async (_, behaviour) => {
+    Object.assign(sourceTokens.behaviour, behaviour);
+    const found = await digest(`${source.host}/app:v1`, { source: asPuller });
+    expect(found.digest).toBe(image.root.descriptor.digest);
+    expect(sourceTokens.requests).toHaveLength(1);
+  });
+
+  it('gets a token without a login for what everybody may pull', async () => {
+    sourceTokens.behaviour.anonymous = (name, action) => name === 'app' && action === 'pull';
+    await digest(`${source.host}/app:v1`);
+    expect(sourceTokens.requests).toMatchObject([{ user: undefined, authorization: undefined, status: 200 }]);
+    await expect(digest(`${source.host}/fifty:v1`)).rejects.toMatchObject({
+      code: 'E_UNAUTHORIZED',
+      status: 401,
+      message: expect.stringMatching(/gives no anonymous access for repository:fifty:pull.*regferry login/),
+    });
+  });
+
+  it('says which login was refused, where and for what, and not what it is', async () => {
+    const wrong = { username: 'puller', password: 'not-the-password' };
+    const failed = await digest(`${source.host}/app:v1`, { source: wrong }).catch((error: unknown) => error);
+    expect(failed).toMatchObject({ code: 'E_UNAUTHORIZED', side: 'source', status: 401 });
+    const { message } = failed as Error;
+    for (const part of [sourceTokens.host, source.host, 'repository:app:pull', 'login options']) {
+      expect(message).toContain(part);
+    }
+    expect(message).not.toContain('not-the-password');
+    expect(sourceTokens.requests).toHaveLength(1);
+  });
+
+  it('is denied when its tokens never go far enough, after few of them', async () => {
+    sourceTokens.behaviour.users = [{ ...puller, may: (_, action) => action === 'pull' }];
+    const options = { source: asPuller, target: asPuller };
+    const failed = await copy(`${source.host}/app:v1`, `${source.host}/denied`, options).catch(
+      (error: unknown) => error,
+    );
+    expect(failed).toMatchObject({ code: 'E_UNAUTHORIZED', side: 'target' });
+    expect((failed as Error).message).toContain('repository:denied:pull,push');
+    const asked = sourceTokens.requests.filter(({ scopes }) => scopes[0] === 'repository:denied:pull,push');
+    expect(asked.length).toBeLessThanOrEqual(6);
+  });
+
+  it('sends an identity token by POST', async () => {
+    const file = configWith({ auths: { [source.host]: { identitytoken: puller.identityToken } } });
+    await digest(`${source.host}/app:v1`, { environment: fromEnvironment({ env: {}, authfile: file }) });
+    expect(sourceTokens.requests).toMatchObject([
+      {
+        method: 'POST',
+        user: 'puller',
+        scopes: ['repository:app:pull'],
+        form: { grant_type: 'refresh_token', client_id: 'regferry', service: 'registry.test' },
+      },
+    ]);
+  });
+
+  it.each([400, 401, 404, 405])(
+    'sends it as a password by GET where POST is answered with %i',
+    async (status) => {
+      sourceTokens.behaviour.postStatus = status;
+      sourceTokens.behaviour.users = [
+        { user: '00000000-0000-0000-0000-000000000000', password: 'refresh-token' },
+      ];
+      const auth = Buffer.from('00000000-0000-0000-0000-000000000000:').toString('base64');
+      const file = configWith({ auths: { [source.host]: { auth, identitytoken: 'refresh-token' } } });
+      await digest(`${source.host}/app:v1`, { environment: fromEnvironment({ env: {}, authfile: file }) });
+      expect(sourceTokens.requests.map((request) => [request.method, request.status])).toEqual([
+        ['POST', status],
+        ['GET', 200],
+      ]);
+    },
+  );
+
+  it('sends a registry token as it is', async () => {
+    const registrytoken = sourceTokens.header('repository:app:pull').replace('Bearer ', '');
+    const file = configWith({ auths: { [source.host]: { registrytoken } } });
+    await digest(`${source.host}/app:v1`, { environment: fromEnvironment({ env: {}, authfile: file }) });
+    expect(sourceTokens.requests).toEqual([]);
+  });
+
+  function configWith(config: object): string {
+    const file = join(folder, 'config.json');
+    writeFileSync(file, JSON.stringify(config));
+    return file;
+  }
+});
+
+requirePrograms(
+  'docker-registry',
+  'nginx',
+  'openssl',
+)('tokens of 3 s', () => {
+  // One after the other: the second is asked for when the first token of the source is over.
+  const layers = [blob(1_900_000, 1), blob(1_100_000, 2)];
+  const large = imageManifest({ layers });
+  const short = { lifetimeSeconds: 3 };
+
+  it.concurrent.each([
+    ['as they say', short],
+    ['though they say an hour', { ...short, expiresIn: 3600 }],
+  ])('outlive a longer transfer between two registries, %s', async (_, behaviour) => {
+    const started: { stop(): Promise<void> }[] = [];
+    const start = async <T extends { stop(): Promise<void> }>(starting: Promise<T>): Promise<T> => {
+      const server = await starting;
+      started.push(server);
+      return server;
+    };
+    try {
+      const sourceTokens = await start(startTokenServer({ users: [puller], ...behaviour }));
+      const targetTokens = await start(startTokenServer({ users: [pusher], ...behaviour }));
+      const source = await start(startDockerRegistry({ auth: sourceTokens.auth }));
+      const target = await start(startDockerRegistry({ auth: targetTokens.auth }));
+      const slow = await start(startNginx({ upstream: source.url, limitRate: '560k' }));
+      await seedHttp(source.url, 'app', large, 'v1', {
+        authorization: sourceTokens.header('repository:app:pull,push'),
+      });
+      await Promise.all([source.clearRequests(), target.clearRequests()]);
+      const options: CopyOptions = {
+        source: asPuller,
+        target: asPusher,
+        concurrency: 1,
+        chunkSize: 400_000,
+      };
+      const report = await copy(`${slow.host}/app:v1`, `${target.host}/app`, options);
+      expect(report.durationMs).toBeGreaterThan(4500);
+      expect(report.targets[0]).toMatchObject({ verified: 'bytes', blobs: { copied: 3 } });
+      for (const tokens of [sourceTokens, targetTokens]) {
+        expect(tokens.requests.length).toBeGreaterThan(1);
+        expect(tokens.requests.every(({ status }) => status === 200)).toBe(true);
+      }
+      // Renewed before they end where they say when that is, else after one refusal.
+      const refused = [source, target].map(async (server) => {
+        return (await server.settledRequests()).filter(({ status }) => status === 401).length;
+      });
+      expect(await Promise.all(refused)).toEqual('expiresIn' in behaviour ? [2, 2] : [1, 1]);
+    } finally {
+      await Promise.all(started.map((server) => server.stop()));
+    }
+  });
+});
