@@ -319,6 +319,20 @@ describe('tokens', () => {
     expect(http.seen.length).toBe(asked);
   });
 
+  it('outlive fifty mounts that are refused at once', async () => {
+    const http = tokenServer(({ url }) => (url.includes('base') ? { status: 400 } : {}));
+    const auth = authorizer(http, me);
+    await call(auth, access(push('app')), wants());
+    const refusing = wants(() => false);
+    const mounts = Array.from({ length: 50 }, () => call(auth, access(push('app'), pull('base')), refusing));
+    for (const mount of await Promise.allSettled(mounts)) expect(mount.status).toBe('rejected');
+    const asked = http.seen.length;
+    expect(asked).toBeLessThanOrEqual(4);
+    await expect(call(auth, access(push('app'), pull('base')), refusing)).rejects.toThrow();
+    expect(await call(auth, access(push('app')), wants())).toHaveLength(1);
+    expect(http.seen).toHaveLength(asked);
+  });
+
   it('for more, under way already, do for a request that needs less', async () => {
     const http = tokenServer();
     const auth = authorizer(http, me);
