@@ -5,7 +5,7 @@ import { RegferryError, detailsOf } from '../errors.js';
 import { parsePlatform } from '../spec/platform.js';
 import type { CopyOptions } from './options.js';
 import { openSource, openTargets, type OpenedSource, type SourceImage, type TargetImage } from './images.js';
-import { Session } from './session.js';
+import { Session, type SessionOptions } from './session.js';
 
 /** Thrown when a copy failed at the source or at any target. Its code is the common one, or E_PARTIAL. */
 export class CopyError extends RegferryError {
@@ -35,11 +35,11 @@ export async function copy(
   return runReported(source, targets, options, false);
 }
 
-/** The work of {@link copy}, with every write left out when `dryRun` is set. */
+/** The work of {@link copy}, with every write left out when `dryRun` is set. `sleep` replaces the clock in tests. */
 export async function runReported(
   source: SourceImage,
   targets: TargetImage | readonly TargetImage[],
-  options: CopyOptions,
+  options: CopyOptions & Pick<SessionOptions, 'sleep'>,
   dryRun: boolean,
 ): Promise<CopyReport> {
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);

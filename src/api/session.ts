@@ -10,9 +10,11 @@ import { linkedSignal } from '../copy/linked-signal.js';
 import { RegferryError, type Side } from '../errors.js';
 import type { HttpEvent } from '../http/message.js';
 import { backoffDelay } from '../http/retry.js';
-import { RETRIES } from '../http/limits.js';
+import type { Sleep } from '../http/host-gate.js';
+import { MAX_RETRY_WAIT_MS, RETRIES } from '../http/limits.js';
 import { createTransport, type Transport } from '../http/transport.js';
 import { RegistryClient } from '../registry/client.js';
+import type { RepeatPolicy } from '../registry/context.js';
 import { registryOrigin } from '../registry/origin.js';
 import { Repository } from '../registry/repository.js';
 import type { Location } from '../spec/location.js';
@@ -29,6 +31,8 @@ const CONCURRENCY = 6;
 export interface SessionOptions extends CommonOptions {
   readonly source?: SideOptions | undefined;
   readonly target?: SideOptions | undefined;
+  /** Waits between tries and before another read-back. Not public: for tests, which have no time. @default a timer */
+  readonly sleep?: Sleep | undefined;
 }
 
 /** What one call counts. */
@@ -53,10 +57,14 @@ export class Session {
   readonly #requests = { source: 0, target: 0 };
   readonly #started = performance.now();
   readonly #end = new AbortController();
+  readonly #sleep: Sleep;
+  readonly #backoff: RepeatPolicy['backoff'];
   #retries = 0;
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#sleep = options.sleep ?? sleepFor;
+    this.#backoff = (failures, signal) => this.#sleep(backoffDelay(failures - 1), signal);
     this.signal = linkedSignal(options.signal, this.#end.signal);
   }
 
@@ -67,7 +75,7 @@ export class Session {
       client: this.#client(reference.registry, side),
       repository: reference.repository,
       access,
-      upload: { chunkSize, retries, backoff },
+      upload: { chunkSize, retries, backoff: this.#backoff },
     });
   }
 
@@ -114,10 +122,10 @@ export class Session {
     const { concurrency = CONCURRENCY, retries = RETRIES } = this.#options;
     return {
       concurrency,
-      resume: { retries, backoff },
+      resume: { retries, backoff: this.#backoff },
       signal: this.signal,
       emit: (event) => this.#emit(event),
-      sleep,
+      sleep: this.#sleep,
     };
   }
 
@@ -162,6 +170,7 @@ export class Session {
       side,
       http,
       authorizer,
+      maxRetryWaitMs: this.#options.maxRetryWaitMs ?? MAX_RETRY_WAIT_MS,
       origin: (op) => this.#origin(registry, side, plainHttp, op),
     });
   }
@@ -190,6 +199,7 @@ export class Session {
           this.#origins[side].has(origin),
         ),
         onEvent: (event) => this.#count(event, side),
+        sleep: this.#options.sleep,
       });
       this.#transports.set(side, transport);
     }
@@ -215,10 +225,6 @@ function isMissing(cause: unknown): boolean {
   return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
 }
 
-async function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
+async function sleepFor(ms: number, signal: AbortSignal | undefined): Promise<void> {
   await wait(ms, undefined, { signal });
-}
-
-async function backoff(failures: number, signal: AbortSignal | undefined): Promise<void> {
-  await sleep(backoffDelay(failures), signal);
 }

@@ -15,6 +15,8 @@ export interface ErrorContext {
   readonly digest?: string | undefined;
   /** What the user can do; ends the message. */
   readonly hint?: string | undefined;
+  /** Longest Retry-After that is waited for, in milliseconds: an answer that asks for more is not retryable. @default any */
+  readonly maxRetryWaitMs?: number | undefined;
   /** Milliseconds since 1970. @default Date.now() */
   readonly now?: number | undefined;
 }
@@ -38,7 +40,7 @@ export async function responseError(response: HttpResponse, context: ErrorContex
     digest: context.digest,
     status,
     registryCodes: body.codes,
-    retryable: isRetryableStatus(status),
+    retryable: isRetryableStatus(status) && (retryAfterMs ?? 0) <= (context.maxRetryWaitMs ?? Infinity),
     retryAfterMs,
   });
 }

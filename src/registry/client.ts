@@ -18,6 +18,8 @@ export interface RegistryClientOptions {
   /** Finds the registry's origin, `https://host[:port]`; called until it succeeds once (see registry/origin.ts). */
   readonly origin: (op: Op) => Promise<string>;
   readonly authorizer: Authorizer;
+  /** Longest Retry-After that is waited for, in milliseconds. @default any */
+  readonly maxRetryWaitMs?: number | undefined;
 }
 
 /** A call to the registry's API. */
@@ -109,7 +111,8 @@ export class RegistryClient {
    */
   async failure(response: HttpResponse, method: Method, op: Op = {}): Promise<RegferryError> {
     const spoke = response.headers.get('docker-distribution-api-version') !== undefined;
-    const error = await responseError(response, { action: method, side: this.side });
+    const { maxRetryWaitMs } = this.#options;
+    const error = await responseError(response, { action: method, side: this.side, maxRetryWaitMs });
     const doubtful = [200, 400, 404, 405, 501].includes(error.status ?? 0);
     if (!doubtful || spoke || error.registryCodes.length > 0) return error;
     if (await this.#isRegistry(op)) return error;
