@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto';
 
-import type { Exchange } from './exchange.js';
 import { formatUploadRange } from './range.js';
 import { Refusal } from './refusal.js';
 import type { IncomingBlob } from './storage.js';
 
 /** How long a session may rest before it is forgotten with what it holds. */
 const restMs = 60 * 60 * 1000;
+
+/** A request that can be cut. */
+interface Abortable {
+  abort(): void;
+}
 
 /** One upload of one blob, over as many requests as the client likes. */
 export class UploadSession {
@@ -20,7 +24,7 @@ export class UploadSession {
   /** Milliseconds, by the clock of {@link UploadSessions}. */
   usedAt: number;
   #state: string | undefined;
-  #writer: { readonly exchange: Exchange; readonly ended: Promise<void> } | undefined;
+  #writer: { readonly request: Abortable; readonly ended: Promise<void> } | undefined;
 
   constructor(repository: string, blob: IncomingBlob, now: number) {
     this.repository = repository;
@@ -37,9 +41,9 @@ export class UploadSession {
    * Runs the one request that may write to this session. A later request takes over from one that is still going on,
    * which is cut: its client has given it up, or it would not send the next one. Throws a 404 where that one ended the upload.
    */
-  async write(exchange: Exchange, task: () => Promise<void>): Promise<void> {
+  async write(request: Abortable, task: () => Promise<void>): Promise<void> {
     while (this.#writer !== undefined) {
-      this.#writer.exchange.abort();
+      this.#writer.request.abort();
       await this.#writer.ended;
     }
     if (this.ended) throw unknownUpload();
@@ -48,7 +52,7 @@ export class UploadSession {
       () => undefined,
       () => undefined,
     );
-    const writer = { exchange, ended };
+    const writer = { request, ended };
     this.#writer = writer;
     try {
       await running;
