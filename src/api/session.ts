@@ -162,6 +162,7 @@ export class Session {
       http,
       credentials: credentialsOf(side, sideOptions, this.#options.environment),
       trustedRealms: this.#options.trustedRealms,
+      allowPrivate: this.#options.allowPrivateRedirects,
       onNote: (message) => this.#emit({ type: 'note', message }),
     });
     const { plainHttp } = sideOptions;
