@@ -31,6 +31,11 @@ export class ContentTally {
     this.#add(state, 1, size);
   }
 
+  /** What became of a blob, as far as is known. */
+  stateOf(digest: string): Moved | undefined {
+    return this.#blobs.get(digest);
+  }
+
   foreign(): void {
     this.counts.blobs.foreign += 1;
   }

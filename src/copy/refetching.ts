@@ -17,6 +17,7 @@ export async function refetching<T>(attempt: () => Promise<T>, signal: AbortSign
   }
 }
 
-function isCorrupt(error: unknown): boolean {
+/** True for bytes that are not what their descriptor says. */
+export function isCorrupt(error: unknown): boolean {
   return isRegferryError(error) && (error.code === 'E_DIGEST_MISMATCH' || error.code === 'E_SIZE_MISMATCH');
 }

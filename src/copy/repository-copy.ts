@@ -1,5 +1,5 @@
 import type { ContentTarget, OpenBlob, PutOutcome } from '../content/store.js';
-import { isRegferryError, withSide, type RegferryError } from '../errors.js';
+import { withSide, type RegferryError } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { isForeignLayerType } from '../spec/media-types.js';
 import type { BlobLedger } from './blob-ledger.js';
@@ -9,7 +9,8 @@ import { gather } from './gather.js';
 import type { CopyJob } from './job.js';
 import type { Lanes } from './lanes.js';
 import { linkedSignal } from './linked-signal.js';
-import { refetching } from './refetching.js';
+import { distinct, missesContent, saysMissing } from './missing-content.js';
+import { isCorrupt, refetching } from './refetching.js';
 import { resuming } from './resuming.js';
 import { lookUp } from './tag-state.js';
 import type { Node, Walk } from './walk.js';
@@ -63,7 +64,7 @@ export class RepositoryCopy {
       await write();
     } catch (error) {
       if (!missesContent(error) || this.#signal.aborted) throw error;
-      await this.#refill(node, depth);
+      if (!(await this.#refill(node, depth, error))) throw error;
       await write();
     }
   }
@@ -101,16 +102,24 @@ export class RepositoryCopy {
   }
 
   #blob(descriptor: Descriptor): Promise<void> {
-    return once(this.#blobs, descriptor.digest, async () => {
-      if (isForeignLayerType(descriptor.mediaType) && !this.#shared.job.includeForeign) {
+    // The same bytes may be a foreign layer in one manifest and an ordinary one in another.
+    const key = this.#leavesOut(descriptor) ? `foreign ${descriptor.digest}` : descriptor.digest;
+    return once(this.#blobs, key, async () => {
+      if (this.#leavesOut(descriptor)) {
         this.#tally.foreign();
         this.#blobEvent(descriptor, 'foreign');
         return;
       }
       this.#totalBytes += descriptor.size;
       const there = await this.#lanes.check(() => this.#target.has(descriptor, { signal: this.#signal }));
+      const { host, repository } = this.#target.place;
+      if (there) this.#shared.ledger.found(host, descriptor.digest, repository);
       this.#settled(descriptor, there ? 'skipped' : await this.#bring(descriptor));
     });
+  }
+
+  #leavesOut({ mediaType }: Descriptor): boolean {
+    return isForeignLayerType(mediaType) && !this.#shared.job.includeForeign;
   }
 
   /**
@@ -140,7 +149,7 @@ export class RepositoryCopy {
     return outcome === 'present' ? 'skipped' : outcome;
   }
 
-  #put(descriptor: Descriptor, mountFrom: string | undefined): Promise<PutOutcome> {
+  async #put(descriptor: Descriptor, mountFrom: string | undefined): Promise<PutOutcome> {
     const { job } = this.#shared;
     const target = this.#target.toString();
     const { digest } = descriptor;
@@ -151,7 +160,13 @@ export class RepositoryCopy {
         signal: this.#signal,
         onProgress: (bytes) => job.emit({ type: 'progress', target, digest, bytes }),
       });
-    return refetching(attempt, this.#signal);
+    try {
+      return await refetching(attempt, this.#signal);
+    } catch (error) {
+      this.#blobEvent(descriptor, 'failed');
+      // Every target checks the bytes before it takes them: wrong ones were wrong at the source.
+      throw isCorrupt(error) ? withSide(error, 'source') : error;
+    }
   }
 
   /** Opens the blob at the source; its errors are the source's, and a broken read is taken up again. */
@@ -187,18 +202,38 @@ export class RepositoryCopy {
     this.#shared.job.emit({ type: 'walked', target, blobs: this.#blobs.size, bytes, complete });
   }
 
-  /** Brings again all that a manifest names, trusting no earlier answer and no mount. */
-  async #refill(node: Node, depth: number): Promise<void> {
-    const { walk, job } = this.#shared;
-    const wanted = node.blobs.filter(({ mediaType }) => job.includeForeign || !isForeignLayerType(mediaType));
-    const blobs = wanted.map(async (blob) => {
+  /**
+   * Brings again what the registry may lack of what a manifest names, past every earlier answer and mount: where it says
+   * that something is missing, all that this run did not upload itself, or all if that is nothing; where it only may be,
+   * what is not found there now. False if there was nothing to bring.
+   */
+  async #refill(node: Node, depth: number, refusal: RegferryError): Promise<boolean> {
+    const wanted = distinct(node.blobs.filter((descriptor) => !this.#leavesOut(descriptor)));
+    const doubted = wanted.filter(({ digest }) => this.#tally.stateOf(digest) !== 'copied');
+    const blobs = !saysMissing(refusal) ? await this.#absent(wanted) : doubted.length > 0 ? doubted : wanted;
+    const children = distinct(node.children);
+    if (blobs.length + children.length === 0) return false;
+    const message = `${this.#target.toString()} misses some of what it said to have; it is brought again`;
+    this.#shared.job.emit({ type: 'note', message });
+    const brought = blobs.map(async (blob) => {
       const outcome = await this.#lanes.transfer(blob.size, () => this.#put(blob, undefined));
       if (outcome === 'copied') this.#settled(blob, 'copied');
     });
-    const children = node.children.map(async (descriptor) => {
-      await this.#putChild(await walk.child(descriptor, depth + 1), depth + 1);
+    const written = children.map(async (descriptor) => {
+      await this.#putChild(await this.#shared.walk.child(descriptor, depth + 1), depth + 1);
     });
-    await gather([...blobs, ...children], (reason) => this.#abort.abort(reason));
+    await gather([...brought, ...written], (reason) => this.#abort.abort(reason));
+    return true;
+  }
+
+  async #absent(blobs: readonly Descriptor[]): Promise<readonly Descriptor[]> {
+    const absent: Descriptor[] = [];
+    const asked = blobs.map(async (blob) => {
+      const there = await this.#lanes.check(() => this.#target.has(blob, { signal: this.#signal }));
+      if (!there) absent.push(blob);
+    });
+    await gather(asked, (reason) => this.#abort.abort(reason));
+    return absent;
   }
 }
 
@@ -207,11 +242,4 @@ function once(tasks: Map<string, Promise<void>>, key: string, start: () => Promi
   let task = tasks.get(key);
   if (task === undefined) tasks.set(key, (task = start()));
   return task;
-}
-
-/** zot answers a bare MANIFEST_INVALID where a child is missing, so that counts too. */
-const MISSING = ['MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN', 'MANIFEST_INVALID'];
-
-function missesContent(error: unknown): error is RegferryError {
-  return isRegferryError(error) && error.registryCodes.some((code) => MISSING.includes(code));
 }
