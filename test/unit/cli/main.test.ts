@@ -96,6 +96,13 @@ describe('the command line as a whole', () => {
     const io = fakeIo({ env: { REGFERRY_JSON: '1' } });
     const ran = await run(['manifest', 'a'], { manifest: () => Promise.resolve(manifest) }, io);
     expect(ran).toEqual({ exit: 0, stdout: '{}', stderr: '' });
+    const error = new RegferryError('E_NOT_FOUND', 'no such tag');
+    const failed = await run(
+      ['manifest', 'a'],
+      { manifest: () => Promise.reject(error) },
+      fakeIo({ env: { REGFERRY_JSON: '1' } }),
+    );
+    expect(failed).toEqual({ exit: 4, stdout: '', stderr: 'regferry: no such tag\n' });
   });
 
   it('does not repeat what may be a password after a misspelt option', async () => {
