@@ -42,7 +42,7 @@ export async function manifest(image: string, options: ImageOptions = {}): Promi
 
 /** Every tag of a repository (or layout folder, `oci:FOLDER`), as the registry gives them, page by page. */
 export async function* tags(repository: string, options: ReadOptions = {}): AsyncGenerator<string> {
-  const session = new Session(options);
+  const session = new Session({ ...options, onlySource: true });
   try {
     yield* (await openRepository(session, repository)).tags({ signal: session.signal });
   } catch (error) {
@@ -66,7 +66,7 @@ async function reading<T>(
   image: string,
   work: (from: OpenedSource, signal: AbortSignal, session: Session) => Promise<T>,
 ): Promise<T> {
-  const session = new Session(options);
+  const session = new Session({ ...options, onlySource: true });
   try {
     return await work(await openSource(session, image), session.signal, session);
   } catch (error) {

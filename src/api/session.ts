@@ -31,6 +31,8 @@ const CONCURRENCY = 6;
 export interface SessionOptions extends CommonOptions {
   readonly source?: SideOptions | undefined;
   readonly target?: SideOptions | undefined;
+  /** There is no target: what is said about a login names options without a prefix. @default false */
+  readonly onlySource?: boolean | undefined;
   /** Waits between tries and before another read-back. Not public: for tests, which have no time. @default a timer */
   readonly sleep?: Sleep | undefined;
 }
@@ -158,7 +160,7 @@ export class Session {
     const http = this.#transport(side);
     const authorizer = createAuthorizer({
       registry,
-      side,
+      side: this.#options.onlySource === true ? undefined : side,
       http,
       credentials: credentialsOf(side, sideOptions, this.#options.environment),
       trustedRealms: this.#options.trustedRealms,

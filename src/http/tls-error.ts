@@ -1,8 +1,9 @@
 import { errorCode } from './error-code.js';
 
-const INSECURE = 'as a last resort --from-insecure or --to-insecure skips the check';
-const TRUST = `if it is to be trusted, name its CA by --from-ca-file or --to-ca-file (or SSL_CERT_FILE); ${INSECURE}`;
-const CLIENT = 'it wants another client certificate: see --from-cert-file and --from-key-file (--to-…)';
+const INSECURE = 'as a last resort --insecure (in a copy --from-insecure or --to-insecure) skips the check';
+const TRUST = `if it is to be trusted, name its CA by --ca-file (in a copy --from-ca-file or --to-ca-file) or SSL_CERT_FILE; ${INSECURE}`;
+const CLIENT =
+  'it wants another client certificate: see --cert-file and --key-file (in a copy --from-cert-file and so on)';
 
 const CERTIFICATE = new Map([
   ['DEPTH_ZERO_SELF_SIGNED_CERT', `the certificate is self-signed; ${TRUST}`],
@@ -34,7 +35,7 @@ export function tlsProblem(error: unknown): string | undefined {
   const known = CERTIFICATE.get(code);
   if (known !== undefined) return known;
   if (isNotTls(error)) {
-    return 'the server does not speak TLS on this port; for a registry over plain http there is --from-plain-http or --to-plain-http';
+    return 'the server does not speak TLS on this port; for a registry over plain http there is --plain-http (in a copy --from-plain-http or --to-plain-http)';
   }
   if (/ALERT.*(CERTIFICATE|UNKNOWN_CA)/.test(code))
     return `the server refused the client certificate (${code}); ${CLIENT}`;
