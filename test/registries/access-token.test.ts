@@ -9,7 +9,7 @@ import { digest } from '../../src/api/image.js';
 import type { CopyOptions } from '../../src/api/options.js';
 import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.js';
 import { blob, imageManifest, seedHttp, type FixtureImage } from '../support/fixtures.js';
-import { startNginx, type Nginx } from '../support/nginx.js';
+import { startNginx } from '../support/nginx.js';
 import { requirePrograms } from '../support/programs.js';
 import { makeTempFolder, removeTempFolder } from '../support/temp.js';
 import { startTokenServer, type TokenBehaviour, type TokenServer } from '../support/token-server.js';
@@ -50,7 +50,9 @@ requirePrograms('docker-registry', 'openssl')('registries with token authenticat
   afterEach(() => {
     for (const [at, server] of [sourceTokens, targetTokens].entries()) {
       server.requests.length = 0;
-      for (const key of ['expiresIn', 'postStatus', 'redirectTo'] as const) delete server.behaviour[key];
+      delete server.behaviour.expiresIn;
+      delete server.behaviour.postStatus;
+      delete server.behaviour.redirectTo;
       Object.assign(server.behaviour, usual[at]);
     }
   });
@@ -133,7 +135,9 @@ requirePrograms('docker-registry', 'openssl')('registries with token authenticat
     await expect(digest(`${source.host}/fifty:v1`)).rejects.toMatchObject({
       code: 'E_UNAUTHORIZED',
       status: 401,
-      message: expect.stringMatching(/gives no anonymous access for repository:fifty:pull.*regferry login/),
+      message: expect.stringMatching(
+        /gives no anonymous access for repository:fifty:pull.*regferry login/,
+      ) as string,
     });
   });
 
