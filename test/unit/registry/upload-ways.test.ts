@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest';
+
+import { UploadMemory } from '../../../src/registry/upload-ways.js';
+
+const MiB = 1024 * 1024;
+const put = { kind: 'put' };
+const patch = { kind: 'patch' };
+const chunks = (bytes: number) => ({ kind: 'chunks', bytes });
+
+describe('the way of an upload that nothing is known about', () => {
+  it.each([
+    [0, undefined, put],
+    [1, undefined, put],
+    [96 * MiB, undefined, put],
+    [96 * MiB + 1, undefined, chunks(64 * MiB)],
+    [5_000 * MiB, 'off' as const, put],
+    [10 * MiB, 10 * MiB, put],
+    [10 * MiB + 1, 10 * MiB, chunks(10 * MiB)],
+    [200 * MiB, 128 * MiB, chunks(128 * MiB)],
+    [0, 1, put],
+  ])('of %i bytes with --chunk-size %s', (size, chunkSize, way) => {
+    expect(new UploadMemory({}).choose(size, chunkSize)).toEqual(way);
+  });
+});
+
+describe('the way of an upload at a known host', () => {
+  it('is one PUT whatever the size where a host wants that', () => {
+    const memory = new UploadMemory({ singlePut: true });
+    expect(memory.choose(5_000 * MiB, undefined)).toEqual(put);
+    expect(memory.choose(50 * MiB, 8 * MiB)).toEqual(chunks(8 * MiB));
+  });
+
+  it('keeps chunks within what a PATCH may hold', () => {
+    const memory = new UploadMemory({ singlePut: true, patchBytes: 4 * MiB });
+    expect(memory.choose(50 * MiB, 8 * MiB)).toEqual(chunks(4 * MiB));
+    expect(memory.after({ kind: 'put' }, 405, 50 * MiB)).toEqual(chunks(4 * MiB));
+    expect(memory.choose(4 * MiB, undefined)).toEqual(patch);
+  });
+
+  it('keeps chunks above what a part must hold', () => {
+    const memory = new UploadMemory({ chunkMinimum: 5 * MiB });
+    expect(memory.choose(50 * MiB, MiB)).toEqual(chunks(5 * MiB));
+    expect(memory.after(memory.choose(50 * MiB, 8 * MiB), 413, 50 * MiB)).toBeUndefined();
+  });
+});
+
+describe('a refused way', () => {
+  it.each([404, 405, 411, 415, 416, 501])('%i goes down the ladder from PUT to PATCH to chunks', (status) => {
+    const memory = new UploadMemory({});
+    expect(memory.after({ kind: 'put' }, status, MiB)).toEqual(patch);
+    expect(memory.after({ kind: 'patch' }, status, MiB)).toEqual(chunks(16 * MiB));
+    expect(memory.after({ kind: 'chunks', bytes: 16 * MiB }, status, MiB)).toBeUndefined();
+  });
+
+  it.each([undefined, 400, 401, 403, 429, 500, 503])('%s is no reason for another way', (status) => {
+    const memory = new UploadMemory({});
+    expect(memory.after({ kind: 'put' }, status, MiB)).toBeUndefined();
+    expect(memory.choose(MiB, undefined)).toEqual(put);
+  });
+
+  it('is not tried again for the next blob', () => {
+    const memory = new UploadMemory({});
+    memory.after({ kind: 'put' }, 405, MiB);
+    expect(memory.choose(2 * MiB, undefined)).toEqual(patch);
+    memory.after({ kind: 'patch' }, 405, MiB);
+    expect(memory.choose(2 * MiB, undefined)).toEqual(chunks(16 * MiB));
+    expect(memory.choose(200 * MiB, 'off')).toEqual(chunks(16 * MiB));
+  });
+
+  it('says nothing about a blob of no bytes, which has only one way', () => {
+    const memory = new UploadMemory({});
+    expect(memory.after({ kind: 'put' }, 405, 0)).toBeUndefined();
+    memory.after({ kind: 'put' }, 405, MiB);
+    expect(memory.choose(0, undefined)).toEqual(put);
+  });
+
+  it('413 halves the chunks until they are 4 MiB', () => {
+    const memory = new UploadMemory({});
+    const sizes: unknown[] = [];
+    for (let way = memory.choose(90 * MiB, undefined); ;) {
+      const next = memory.after(way, 413, 90 * MiB);
+      if (next === undefined) break;
+      sizes.push(next);
+      way = next;
+    }
+    expect(sizes).toEqual([64, 32, 16, 8, 4].map((size) => chunks(size * MiB)));
+  });
+
+  it('413 starts below what was refused', () => {
+    expect(new UploadMemory({}).after({ kind: 'put' }, 413, 20 * MiB)).toEqual(chunks(16 * MiB));
+    expect(new UploadMemory({}).after({ kind: 'put' }, 413, 16 * MiB)).toEqual(chunks(8 * MiB));
+    expect(new UploadMemory({}).after({ kind: 'put' }, 413, 4 * MiB)).toBeUndefined();
+    expect(new UploadMemory({}).after({ kind: 'chunks', bytes: 100 * MiB }, 413, 200 * MiB)).toEqual(
+      chunks(64 * MiB),
+    );
+  });
+
+  it('413 limits every later body to this host', () => {
+    const memory = new UploadMemory({});
+    memory.after({ kind: 'put' }, 413, 20 * MiB);
+    expect(memory.choose(16 * MiB, undefined)).toEqual(put);
+    expect(memory.choose(17 * MiB, 'off')).toEqual(chunks(16 * MiB));
+    expect(memory.choose(500 * MiB, undefined)).toEqual(chunks(16 * MiB));
+    expect(memory.after({ kind: 'put' }, 405, 17 * MiB)).toEqual(chunks(16 * MiB));
+  });
+});
