@@ -1,5 +1,6 @@
 import type { Manifest, Op } from '../content/store.js';
-import { RegferryError, detailsOf, type ErrorCode } from '../errors.js';
+import { RegferryError, detailsOf, isRegferryError, type ErrorCode } from '../errors.js';
+import type { HttpResponse } from '../http/message.js';
 import { algorithmOf } from '../spec/digest.js';
 import { blobsOf, viewManifest } from '../spec/manifest.js';
 import { scopeOf, type RepositoryContext } from './context.js';
@@ -23,13 +24,16 @@ export async function putManifest(
   // A tagged manifest is known by its sha256, unless the registry understands which digest it is to have (zot, olareg).
   const wanted = algorithmOf(descriptor.digest) === 'sha256' ? '' : `?digest=${descriptor.digest}`;
   const target = `/v2/${repository}/manifests/${name}${wanted}`;
-  const response = await client.send({
-    method: 'PUT',
-    target,
-    scopes: [scopeOf(context)],
-    body: { length: bytes.length, type: descriptor.mediaType, open: () => bytes },
-    signal: op.signal,
-  });
+  const send = (retry: boolean): Promise<HttpResponse> =>
+    client.send({
+      method: 'PUT',
+      target,
+      scopes: [scopeOf(context)],
+      body: { length: bytes.length, type: descriptor.mediaType, open: () => bytes },
+      retry,
+      signal: op.signal,
+    });
+  const response = hasUrls(manifest) ? await sendUrls(context, manifest, send, op) : await send(true);
   if (![200, 201, 202].includes(response.status) || isWebPage(response)) {
     const error = explained(await client.failure(response, 'PUT', op), manifest);
     return settleRefusal(context, descriptor, name, error, op);
@@ -56,19 +60,43 @@ function explained(error: RegferryError, manifest: Manifest): RegferryError {
   return error;
 }
 
+/** A manifest with urls is tried once by itself: the 500 that it may get stays the same however often it is sent. */
+async function sendUrls(
+  { client }: RepositoryContext,
+  manifest: Manifest,
+  send: (retry: boolean) => Promise<HttpResponse>,
+  op: Op,
+): Promise<HttpResponse> {
+  try {
+    const response = await send(false);
+    if (response.status < 500) return response;
+    const error = explained(await client.failure(response, 'PUT', op), manifest);
+    if (!error.retryable) throw error;
+  } catch (error) {
+    if (!isRegferryError(error) || !error.retryable) throw error;
+  }
+  return send(true);
+}
+
 /**
- * distribution answers 500 UNKNOWN "invalid URL on layer" unless its configuration allows the hosts of foreign layers
- * (distribution#2795). Nothing but the text tells.
+ * distribution refuses the urls of foreign layers unless its configuration allows their hosts, and says so with 500 and
+ * UNKNOWN; the words "invalid URL on layer" stand in its log alone in 2.8 (distribution#2795).
  */
 function refusesUrls(error: RegferryError, manifest: Manifest): boolean {
-  if (!error.message.includes('invalid URL on layer')) return false;
-  const view = viewManifest(manifest.bytes, manifest.descriptor.mediaType);
-  return blobsOf(view).some(({ urls = [] }) => urls.length > 0);
+  const says = error.message.includes('invalid URL on layer');
+  return hasUrls(manifest) && (says || (error.status === 500 && error.registryCodes.includes('UNKNOWN')));
+}
+
+function hasUrls({ bytes, descriptor }: Manifest): boolean {
+  if (!bytes.includes('"urls"')) return false;
+  return blobsOf(viewManifest(bytes, descriptor.mediaType)).some(({ urls = [] }) => urls.length > 0);
 }
 
 function reworded(error: RegferryError, code: ErrorCode, hint: string): RegferryError {
   return new RegferryError(code, `${error.message}; ${hint}`, {
     ...detailsOf(error),
+    // What the registry says to miss besides is a foreign blob, or too large: bringing it again would not help.
+    registryCodes: [],
     retryable: false,
     cause: error,
   });
