@@ -115,25 +115,30 @@ export class RegistryClient {
     const error = await responseError(response, { action: method, side: this.side, maxRetryWaitMs });
     const doubtful = [200, 400, 404, 405, 501].includes(error.status ?? 0);
     if (!doubtful || spoke || error.registryCodes.length > 0) return error;
-    if (await this.#isRegistry(op)) return error;
+    const foreign = await this.#foreignAnswer(op);
+    if (foreign === undefined) return error;
     return new RegferryError(
       'E_NOT_A_REGISTRY',
-      `${this.registry} is not a registry: ${error.message}, and GET /v2/ got no registry's answer either; check the host and port`,
+      `${this.registry} is not a registry: ${error.message}, and ${foreign}; check the host and port`,
       { side: this.side, cause: error, status: error.status },
     );
   }
 
-  /** Spec: end-1, `GET /v2/` answers 200 or 401 with a challenge. */
-  async #isRegistry(op: Op): Promise<boolean> {
+  /**
+   * What `GET /v2/` gets, where no registry says that: front ends tell here what is wrong, such as a client certificate
+   * that is missing. Undefined for a registry's answer, 200 or 401 (spec end-1).
+   */
+  async #foreignAnswer(op: Op): Promise<string | undefined> {
     try {
       const origin = await this.origin(op);
       const ping = await this.#options.http.send({ method: 'GET', url: `${origin}/v2/`, signal: op.signal });
+      const spoke = ping.headers.get('docker-distribution-api-version') !== undefined;
+      const known = ping.status === 401 || ping.status === 403 || (ping.status === 200 && !isWebPage(ping));
+      if (!spoke && !known) return (await responseError(ping, { action: 'GET' })).message;
       await ping.discard();
-      if (ping.headers.get('docker-distribution-api-version') !== undefined) return true;
-      if (ping.status === 401 || ping.status === 403) return true;
-      return ping.status === 200 && !isWebPage(ping);
+      return undefined;
     } catch (error) {
-      if (isRegferryError(error)) return false;
+      if (isRegferryError(error)) return error.message;
       throw error;
     }
   }
