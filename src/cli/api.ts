@@ -3,6 +3,7 @@ import type * as environment from '../api/environment.js';
 import type * as images from '../api/image.js';
 import type * as planning from '../api/plan.js';
 import type * as serving from '../api/serve.js';
+import type * as logins from './registry-login.js';
 
 /** The library's functions that commands call. */
 export interface Api {
@@ -13,16 +14,20 @@ export interface Api {
   readonly tags: typeof images.tags;
   readonly serve: typeof serving.serve;
   readonly fromEnvironment: typeof environment.fromEnvironment;
+  readonly login: typeof logins.login;
+  readonly logout: typeof logins.logout;
 }
 
 /** Loads the library, and with it everything that takes long to load. */
 export async function loadApi(): Promise<Api> {
-  const [{ copy }, { plan }, { digest, manifest, tags }, { serve }, { fromEnvironment }] = await Promise.all([
+  const [{ copy }, { plan }, reading, { serve }, { fromEnvironment }, { login, logout }] = await Promise.all([
     import('../api/copy.js'),
     import('../api/plan.js'),
     import('../api/image.js'),
     import('../api/serve.js'),
     import('../api/environment.js'),
+    import('./registry-login.js'),
   ]);
-  return { copy, plan, digest, manifest, tags, serve, fromEnvironment };
+  const { digest, manifest, tags } = reading;
+  return { copy, plan, digest, manifest, tags, serve, fromEnvironment, login, logout };
 }

@@ -38,6 +38,8 @@ interface Wording {
   readonly description: readonly string[];
   readonly arguments: ArgumentRule;
   readonly examples: readonly Example[];
+  /** True for commands with two sides, whose errors have to say which one they are about. */
+  readonly twoSided?: boolean;
   /** What an interrupted run leaves behind, to be said in its message. */
   readonly whenInterrupted?: string;
   /** The JSON document of a run that failed. `error` is ready to be put into it. */

@@ -1,6 +1,8 @@
 import type { Command } from './command.js';
 import { copyCommand } from './commands/copy.js';
 import { digestCommand } from './commands/digest.js';
+import { loginCommand } from './commands/login.js';
+import { logoutCommand } from './commands/logout.js';
 import { manifestCommand } from './commands/manifest.js';
 import { serveCommand } from './commands/serve.js';
 import { tagsCommand } from './commands/tags.js';
@@ -12,6 +14,8 @@ export const commands: readonly Command[] = [
   digestCommand,
   manifestCommand,
   tagsCommand,
+  loginCommand,
+  logoutCommand,
   serveCommand,
 ];
 

@@ -26,15 +26,16 @@ export function reportOf(error: unknown): CarriedReport | undefined {
   return undefined;
 }
 
-/** An error as one line, with its side where that is not said yet: `target: …`. */
-export function errorLine(error: RegferryError): string {
-  const side = error.side === undefined || error.message.startsWith(error.side) ? '' : `${error.side}: `;
+/** An error as one line, with its side where that matters and is not said yet: `target: …`. */
+function errorLine(error: RegferryError, twoSided: boolean): string {
+  const side =
+    !twoSided || error.side === undefined || error.message.startsWith(error.side) ? '' : `${error.side}: `;
   const hint = error.code === 'E_INTERNAL' ? ' (a bug in regferry; --log-level debug shows where)' : '';
   return `${side}${error.message}${hint}`;
 }
 
 /** The lines that tell a person what failed: one a target that failed, and what is beside them or above them. */
-export function failureLines(failure: Failure): string[] {
+export function failureLines(failure: Failure, twoSided: boolean): string[] {
   const targets = reportOf(failure.thrown)?.report.targets ?? [];
   const lines: string[] = [];
   for (const target of targets) {
@@ -42,7 +43,7 @@ export function failureLines(failure: Failure): string[] {
     if (target.error.message === failure.error.message) continue;
     lines.push(`${target.reference}: ${target.error.message}`);
   }
-  return [...lines, errorLine(failure.error)];
+  return [...lines, errorLine(failure.error, twoSided)];
 }
 
 /** Stack traces of an error and what caused it, for --log-level debug. */

@@ -1,4 +1,4 @@
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
 /** Where text or bytes go: a process stream, or in tests any Writable. */
 export type OutputStream = Writable & { isTTY?: boolean; columns?: number; rows?: number };
@@ -20,7 +20,7 @@ export type EndSignal = 'SIGINT' | 'SIGTERM';
 export interface Io {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
-  readonly stdin: AsyncIterable<unknown> & { isTTY?: boolean; destroy?: () => unknown };
+  readonly stdin: Readable & { isTTY?: boolean };
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   /** Calls `listener` on SIGINT and SIGTERM until the returned function is called; from then on they kill as usual. */

@@ -15,7 +15,7 @@ export async function readPassword(stdin: Io['stdin'], option: string, signal: A
   }
   // Else a process that waits for its input would not end.
   const giveUp = (): void => {
-    stdin.destroy?.();
+    stdin.destroy();
   };
   signal.addEventListener('abort', giveUp, { once: true });
   try {

@@ -1,3 +1,4 @@
+import type { Environment } from '../api/environment.js';
 import type { CommonOptions } from '../api/options.js';
 import { eventLogger } from './log-events.js';
 import type { Api } from './api.js';
@@ -5,8 +6,16 @@ import type { Call } from './command.js';
 import type { Values } from './option.js';
 import type { ConnectionOptions } from './options.js';
 
-/** The options of every call of the library that reaches a registry. Its events go into the log. */
-export function requestOptions(call: Call, values: Values<ConnectionOptions>, api: Api): CommonOptions {
+/**
+ * The options of every call of the library that reaches a registry, with what the environment says. Its events go into
+ * the log. With `createAuthfile` the file of --authfile may be missing. Throws E_CONFIG when it is, and must not be.
+ */
+export function requestOptions(
+  call: Call,
+  values: Values<ConnectionOptions>,
+  api: Api,
+  { createAuthfile = false }: { readonly createAuthfile?: boolean } = {},
+): CommonOptions & { readonly environment: Environment } {
   return {
     retries: values.retries,
     idleTimeoutMs: values['idle-timeout'],
@@ -16,6 +25,7 @@ export function requestOptions(call: Call, values: Values<ConnectionOptions>, ap
     environment: api.fromEnvironment({
       env: call.io.env,
       authfile: values.authfile,
+      createAuthfile,
       onWarning: (message) => call.log.write('warn', message),
     }),
     signal: call.interruption.signal,

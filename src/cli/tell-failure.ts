@@ -17,7 +17,7 @@ export async function tellFailure(
 ): Promise<number> {
   if (failure.thrown instanceof ReaderGoneError) return EXIT_OK;
   const { code, side } = failure.error;
-  for (const line of failureLines(failure)) {
+  for (const line of failureLines(failure, command?.twoSided === true)) {
     console.log.write('error', line, { code, exit: failure.exit, side });
   }
   for (const line of stackLines(failure.thrown)) console.log.write('debug', line);

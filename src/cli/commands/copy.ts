@@ -64,6 +64,7 @@ export const copyCommand: Command = command<CopyValues>({
     ...transferOptions,
     ...outputOptions,
   },
+  twoSided: true,
   whenInterrupted: 'each tag is what it was or what it was to become; the same command again does the rest',
   failureDocument([source], failure) {
     const carried = reportOf(failure.thrown);

@@ -67,8 +67,22 @@ export class Sink extends Writable {
     return this.bytes.toString('utf8');
   }
 
+  /** Resolves once a text has been written. */
+  shows(text: string): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (!this.text.includes(text)) return;
+        this.off('shown', look);
+        resolve();
+      };
+      this.on('shown', look);
+      look();
+    });
+  }
+
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     this.chunks.push(Buffer.from(chunk));
+    this.emit('shown');
     done();
   }
 }
@@ -150,6 +164,8 @@ export function fakeApi(api: Partial<Api>): Api {
     manifest: refuse('manifest'),
     tags: refuse('tags'),
     serve: refuse('serve'),
+    login: refuse('login'),
+    logout: refuse('logout'),
     fromEnvironment: () => fromEnvironment({ env: {}, home: '/nonexistent' }),
     ...api,
   };

@@ -31,14 +31,17 @@ describe('the command line as a whole', () => {
     await expect(run([])).resolves.toEqual({ exit: 2, stdout: '', stderr: asked.stdout });
   });
 
-  it.each(['copy', 'digest', 'manifest', 'tags', 'serve'])('has a help page for %s', async (name) => {
-    const page = await run(['help', name]);
-    expect(page).toMatchObject({ exit: 0, stderr: '' });
-    expect(page.stdout).toMatch(new RegExp(`^Usage: regferry ${name} `));
-    expect(page.stdout).toContain('Examples:');
-    await expect(run([name, '-h'])).resolves.toEqual(page);
-    await expect(run([name, '--nonsense', '--help'])).resolves.toEqual(page);
-  });
+  it.each(['copy', 'digest', 'manifest', 'tags', 'login', 'logout', 'serve'])(
+    'has a help page for %s',
+    async (name) => {
+      const page = await run(['help', name]);
+      expect(page).toMatchObject({ exit: 0, stderr: '' });
+      expect(page.stdout).toMatch(new RegExp(`^Usage: regferry ${name} `));
+      expect(page.stdout).toContain('Examples:');
+      await expect(run([name, '-h'])).resolves.toEqual(page);
+      await expect(run([name, '--nonsense', '--help'])).resolves.toEqual(page);
+    },
+  );
 
   it('fits the help into the terminal', async () => {
     for (const columns of [60, 80, 200]) {
@@ -127,7 +130,7 @@ describe('the command line as a whole', () => {
     expect(ran).toEqual({
       exit: 4,
       stdout: '',
-      stderr: 'regferry: source: r.example/app has no tag "1[2J"\n',
+      stderr: 'regferry: r.example/app has no tag "1[2J"\n',
     });
   });
 

@@ -33,8 +33,7 @@ function serving(): Served {
 
 async function serveUntil(signal: 'SIGINT' | 'SIGTERM', served: Served, ...options: string[]): Promise<Ran> {
   const running = run(['serve', ...options], served.api, served.io);
-  while (served.io.stderr.text.split('listens').length < 2)
-    await new Promise((resolve) => setImmediate(resolve));
+  await served.io.stderr.shows('listens');
   served.seen[0]?.onRequest?.({ method: 'GET', url: '/v2/', status: 200, bytesIn: 0, bytesOut: 2 });
   served.io.signal(signal);
   return running;

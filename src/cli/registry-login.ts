@@ -1,0 +1,76 @@
+import { connectionSettings } from '../api/connection.js';
+import type { Environment } from '../api/environment.js';
+import type { CommonOptions, SideOptions } from '../api/options.js';
+import { checkLogin, removeLogin, storeLogin, type StoredLogin } from '../auth/login.js';
+import { Secret } from '../auth/secret.js';
+import { createTransport } from '../http/transport.js';
+import { registryOrigin } from '../registry/origin.js';
+import { userAgent } from '../version.js';
+
+/** Options of {@link login}: whose file is written, and how the registry is reached. */
+export interface LoginOptions
+  extends CommonOptions, Pick<SideOptions, 'plainHttp' | 'insecure' | 'caFile' | 'certFile' | 'keyFile'> {
+  readonly environment: Environment;
+}
+
+/** What became of a login. */
+export interface LoginOutcome {
+  /** `unchecked` where the registry asks for no login at `/v2/`, so that nothing can be said. */
+  readonly checked: 'accepted' | 'unchecked';
+  readonly stored: StoredLogin;
+}
+
+/**
+ * Logs in to a registry, `host[:port]`: asks it whether it takes the user name and password, and stores them only then,
+ * with the helper or in the file that the environment names. Throws E_UNAUTHORIZED when the registry does not take them,
+ * E_CREDENTIAL_HELPER, E_CONFIG or E_IO when they cannot be stored, and what the transport throws.
+ */
+export async function login(
+  registry: string,
+  entered: { readonly username: string; readonly password: string },
+  options: LoginOptions,
+): Promise<LoginOutcome> {
+  const { environment, signal } = options;
+  const known = { username: entered.username, password: new Secret(entered.password) };
+  const checked = await check(registry, known, options);
+  return { checked, stored: await storeLogin(environment.loginFile, registry, known, { signal }) };
+}
+
+/** Forgets a login. False when there was none. Throws E_CREDENTIAL_HELPER, E_CONFIG and E_IO. */
+export async function logout(
+  registry: string,
+  options: { readonly environment: Environment; readonly signal?: AbortSignal | undefined },
+): Promise<boolean> {
+  return removeLogin(options.environment.loginFile, registry, { signal: options.signal });
+}
+
+async function check(
+  registry: string,
+  known: { username: string; password: Secret },
+  options: LoginOptions,
+): Promise<LoginOutcome['checked']> {
+  const { environment, signal, onEvent } = options;
+  const origin = await registryOrigin(registry, { plainHttp: options.plainHttp }, { signal });
+  const http = createTransport({
+    userAgent,
+    retries: options.retries,
+    idleTimeoutMs: options.idleTimeoutMs,
+    maxRetryWaitMs: options.maxRetryWaitMs,
+    allowPrivateRedirects: options.allowPrivateRedirects,
+    settings: connectionSettings(options, environment, (candidate) => candidate === origin),
+    onEvent: (event) => onEvent?.({ ...event, side: 'target' }),
+  });
+  try {
+    const request = {
+      registry,
+      origin,
+      http,
+      trustedRealms: options.trustedRealms,
+      allowPrivate: options.allowPrivateRedirects,
+      onNote: (message: string) => onEvent?.({ type: 'note', message }),
+    };
+    return await checkLogin(request, known, { signal });
+  } finally {
+    await http.close();
+  }
+}
