@@ -10,28 +10,41 @@ import { handedLocation } from './location.js';
 
 /** Tags asked for a page: ECR refuses more, Quay gives 100 whatever is asked (ggcr#1091). */
 const PAGE = 1000;
-const PAGES = 10_000;
-const TAGS = 1_000_000;
-/** Some registries give every tag at once, whatever is asked for. */
-const PAGE_BYTES = 32 * 1024 * 1024;
+/** Bytes of one page are that many because some registries give every tag at once, whatever is asked for. */
+const LIMITS: TagLimits = { pages: 10_000, tags: 1_000_000, pageBytes: 32 * 1024 * 1024 };
+
+/** What a list of tags may have at most. */
+export interface TagLimits {
+  readonly pages: number;
+  readonly tags: number;
+  readonly pageBytes: number;
+}
 
 /**
  * The repository's tags, each once (spec end-8), page after page by the Link header, on the registry's own origin alone.
  * Throws E_NOT_FOUND, E_LIMIT (over 10,000 pages, a million tags or 32 MiB a page), E_REFUSED (a page that is no tag list, a link that leads in a
  * circle or elsewhere).
  */
-export async function* listTags(context: RepositoryContext, op: Op): AsyncGenerator<string> {
+export async function* listTags(
+  context: RepositoryContext,
+  op: Op,
+  limits: TagLimits = LIMITS,
+): AsyncGenerator<string> {
   const seen = new Set<string>();
   const pages = new Set<string>();
   let target: string | undefined = `/v2/${context.repository}/tags/list?n=${PAGE}`;
   while (target !== undefined) {
     if (pages.has(target)) throw failure(context, 'E_REFUSED', 'its pages lead in a circle');
-    if (pages.size >= PAGES) throw failure(context, 'E_LIMIT', `it has more than ${PAGES} pages`);
+    if (pages.size >= limits.pages) {
+      throw failure(context, 'E_LIMIT', `it has more than ${limits.pages} pages`);
+    }
     pages.add(target);
-    const page: Page = await readPage(context, target, op);
+    const page: Page = await readPage(context, target, limits, op);
     for (const tag of page.tags) {
       if (seen.has(tag)) continue;
-      if (seen.size >= TAGS) throw failure(context, 'E_LIMIT', `it has more than ${TAGS} tags`);
+      if (seen.size >= limits.tags) {
+        throw failure(context, 'E_LIMIT', `it has more than ${limits.tags} tags`);
+      }
       seen.add(tag);
       yield tag;
     }
@@ -44,9 +57,14 @@ interface Page {
   readonly next: string | undefined;
 }
 
-async function readPage(context: RepositoryContext, target: string, op: Op): Promise<Page> {
+async function readPage(
+  context: RepositoryContext,
+  target: string,
+  limits: TagLimits,
+  op: Op,
+): Promise<Page> {
   const call = { method: 'GET', target, scopes: [scopeOf(context)], signal: op.signal } as const;
-  const { response, bytes } = await getDocument(context, call, PAGE_BYTES);
+  const { response, bytes } = await getDocument(context, call, limits.pageBytes);
   const tags = parseTags(context, bytes.toString('utf8'));
   const link = parseNextLink(response.headers.all('link'));
   if (link === undefined) return { tags, next: undefined };
