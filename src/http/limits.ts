@@ -17,7 +17,7 @@ export const HEADER_SIZE_LIMIT: number = 32 * 1024;
 export const DRAIN_LIMIT: number = 64 * 1024;
 
 /** Milliseconds that draining an unwanted body may take. */
-export const DRAIN_MS = 2_000;
+export const DRAIN_MS = 1_000;
 
 /** Milliseconds without a byte in either direction. */
 export const IDLE_TIMEOUT_MS = 60_000;

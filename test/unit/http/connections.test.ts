@@ -366,7 +366,7 @@ describe('addresses', () => {
   });
 
   it('the own origin of the registry is not foreign', async () => {
-    const { origin } = await target();
+    const origin = `http://localhost:${(await target()).port}`;
     const request = { method: 'GET', url: `${origin}/x`, registryOrigin: `${origin}/` } as const;
     expect((await openTransport().send(request)).status).toBe(200);
   });

@@ -15,6 +15,8 @@ export interface LocalServer {
   readonly port: number;
   /** Connections accepted so far. */
   connections(): number;
+  /** Connections closed so far. */
+  closed(): number;
 }
 
 /** A transport whose waits are recorded, not waited for. */
@@ -58,7 +60,7 @@ export async function listen(
 
 /** Serves bare sockets. */
 export async function listenRaw(onSocket: (socket: Socket) => void): Promise<LocalServer> {
-  return started(net.createServer(onSocket), 'http');
+  return started(net.createServer({ highWaterMark: 1024 * 1024 }, onSocket), 'http');
 }
 
 async function started(server: net.Server, scheme: string): Promise<LocalServer> {
@@ -78,7 +80,12 @@ async function started(server: net.Server, scheme: string): Promise<LocalServer>
     await closed;
   });
   const { port } = server.address() as AddressInfo;
-  return { origin: `${scheme}://127.0.0.1:${port}`, port, connections: () => count };
+  return {
+    origin: `${scheme}://127.0.0.1:${port}`,
+    port,
+    connections: () => count,
+    closed: () => count - sockets.size,
+  };
 }
 
 /** A transport for tests; its waits take no time but move its clock. */

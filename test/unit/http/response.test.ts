@@ -6,6 +6,7 @@ import { Writable } from 'node:stream';
 
 import { afterEach, describe, expect, it } from 'vitest';
 
+import { DRAIN_MS } from '../../../src/http/limits.js';
 import type { HttpResponse } from '../../../src/http/message.js';
 import { closeAll, headOf, listen, listenRaw, openTransport } from './local-server.js';
 
@@ -16,6 +17,7 @@ async function rawAnswer(
   head: string,
   body: string,
   end: 'close' | 'reset' | 'stall',
+  idleTimeoutMs = 100,
 ): Promise<HttpResponse> {
   const server = await listenRaw((socket) => {
     void headOf(socket).then(() => {
@@ -25,7 +27,7 @@ async function rawAnswer(
       });
     });
   });
-  return openTransport({ retries: 0, idleTimeoutMs: 100 }).send({ method: 'GET', url: server.origin });
+  return openTransport({ retries: 0, idleTimeoutMs }).send({ method: 'GET', url: server.origin });
 }
 
 async function read(response: HttpResponse): Promise<string> {
@@ -68,6 +70,13 @@ describe('a body that ends before its framed end', () => {
     const response = await rawAnswer('content-length: 10', 'four', 'reset');
     await expect.poll(() => response.stream.closed).toBe(true);
   });
+});
+
+it('given up by nobody in particular does not end the process', async () => {
+  const response = await rawAnswer('content-length: 10', 'four', 'stall');
+  response.stream.destroy();
+  await expect.poll(() => response.stream.closed).toBe(true);
+  expect(response.stream.errored).toMatchObject({ code: 'E_ABORTED' });
 });
 
 it('takes no more than Content-Length says', async () => {
@@ -182,14 +191,21 @@ describe('discard', () => {
   });
 
   it('closes a long one', async () => {
-    let closed = false;
     const server = await listen((_request, response) => {
-      response.once('close', () => (closed = true));
       const pump = (): void => void response.write(Buffer.alloc(65_536), (error) => error ?? pump());
       pump();
     });
+    const start = performance.now();
     await (await openTransport().send({ method: 'GET', url: server.origin })).discard();
-    await expect.poll(() => closed).toBe(true);
+    await expect.poll(() => server.closed()).toBe(1);
+    expect(performance.now() - start).toBeLessThan(DRAIN_MS);
+  });
+
+  it('closes one that does not get on', async () => {
+    const response = await rawAnswer('content-length: 10', 'four', 'stall', 10_000);
+    const start = performance.now();
+    await response.discard();
+    expect(performance.now() - start).toBeLessThan(3 * DRAIN_MS);
   });
 
   it('does not fail when the body breaks', async () => {

@@ -107,6 +107,20 @@ describe('a retryable answer', () => {
     expect(server.count()).toBe(1);
   });
 
+  it('has its endless body cut off', async () => {
+    let count = 0;
+    const server = await listen((_request, response) => {
+      count += 1;
+      if (count > 1) return void response.end('ok');
+      response.writeHead(503);
+      const pump = (): void => void response.write(Buffer.alloc(65_536), (error) => error ?? pump());
+      pump();
+    });
+    const response = await openTransport().send({ method: 'GET', url: server.origin });
+    await response.bytes(10);
+    await expect.poll(() => server.closed()).toBe(1);
+  });
+
   it('does not use up connections', async () => {
     const server = await answering(503, 503, 503, 200);
     await openTransport().send({ method: 'GET', url: server.origin });

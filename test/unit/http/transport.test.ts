@@ -1,4 +1,6 @@
 import { once } from 'node:events';
+import { setTimeout as wait } from 'node:timers/promises';
+import { inspect } from 'node:util';
 
 import { afterEach, describe, expect, it } from 'vitest';
 
@@ -137,7 +139,6 @@ describe('connections', () => {
       if (request.url === '/503') response.writeHead(503, { 'retry-after': '30' });
       response.end('x');
     });
-    const { setTimeout: wait } = await import('node:timers/promises');
     const before = process.getActiveResourcesInfo().filter((name) => /Timeout/.test(name)).length;
     const transport = openTransport({ sleep: (ms, signal) => wait(ms, undefined, signal && { signal }) });
     await (await transport.send({ method: 'GET', url: server.origin })).bytes(10);
@@ -314,9 +315,11 @@ describe('events', () => {
 });
 
 describe('errors', () => {
-  it('hold no secret, however deep one looks', async () => {
-    const { inspect } = await import('node:util');
-    const server = await listenRaw((socket) => void headOf(socket).then(() => socket.destroy()));
+  it.each([
+    ['no answer', ''],
+    ['a malformed answer', 'HTTP/1.1 200 OK\r\ncanary canary\r\n\r\n{"token":"canary"}'],
+  ])('hold no secret, however deep one looks (%s)', async (_what, answer) => {
+    const server = await listenRaw((socket) => void headOf(socket).then(() => socket.end(answer)));
     const error: unknown = await openTransport({ retries: 0 })
       .send({
         method: 'GET',
@@ -346,7 +349,7 @@ it('stops reading what nobody takes', async () => {
     .poll(
       async () => {
         const before = written;
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await wait(50);
         return written === before;
       },
       { timeout: 10_000 },

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { RegferryError } from '../../../src/errors.js';
 import type { HttpRequest } from '../../../src/http/message.js';
+import { UploadBody } from '../../../src/http/upload-body.js';
 import { bodyOf, closeAll, headOf, listen, listenRaw, openTransport } from './local-server.js';
 
 afterEach(closeAll);
@@ -101,26 +102,31 @@ describe('an upload', () => {
 });
 
 describe('the watchdog', () => {
-  it('lets an upload live that is slow but moves', async () => {
+  const bytes = Buffer.alloc(28 * MiB);
+
+  it.each([
+    ['from a source', source(448).body],
+    ['from memory', { length: bytes.length, type: 'a/b', open: () => bytes }],
+  ])('lets an upload %s live that is slow but moves', async (_what, body) => {
     const server = await listenRaw((socket) => {
+      const start = performance.now();
       let got = 0;
       socket.pause();
-      // 64 KiB every 40 ms: the whole takes several times the idle time-out
+      // 20 MB a second: several times the idle time-out in all, though the kernel wakes us only every MB or so
       const timer = setInterval(() => {
-        const data = (socket.read(65_536) as Buffer | null) ?? (socket.read() as Buffer | null);
-        got += data?.length ?? 0;
-        if (got > 4 * MiB) {
-          clearInterval(timer);
-          socket.end('HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n');
+        while (got < (performance.now() - start) * 20_000) {
+          const data = socket.read() as Buffer | null;
+          if (data === null) break;
+          got += data.length;
         }
-      }, 10);
+        if (got > body.length) socket.end('HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n');
+      }, 5);
       socket.once('close', () => clearInterval(timer));
     });
     const start = performance.now();
-    const transport = openTransport({ idleTimeoutMs: 250 });
-    const response = await transport.send(put(server.origin, source(64).body));
-    expect(response.status).toBe(201);
-    expect(performance.now() - start).toBeGreaterThan(300);
+    const transport = openTransport({ idleTimeoutMs: 500 });
+    expect((await transport.send(put(server.origin, body))).status).toBe(201);
+    expect(performance.now() - start).toBeGreaterThan(1000);
   });
 
   it('ends an upload that stands still', async () => {
@@ -154,7 +160,7 @@ describe('the watchdog', () => {
 
   it('waits for the answer as long as it is told to', async () => {
     const server = await listen((request, response) => {
-      void bodyOf(request).then(() => setTimeout(() => response.writeHead(201).end(), 300));
+      void bodyOf(request).then(() => setTimeout(() => response.writeHead(201).end(), 1_800));
     });
     const transport = openTransport({ idleTimeoutMs: 50 });
     const body = source(1).body;
@@ -188,6 +194,19 @@ describe('an early answer', () => {
     expect((await response.bytes(100)).toString()).toBe('early words');
     expect(state.given).toBeLessThan(4096);
     await expect.poll(() => state.closed).toBe(1);
+  });
+
+  it('stops the upload at once, however long it is itself', async () => {
+    const server = await listen((request, response) => {
+      request.resume();
+      response.writeHead(413).write('the first of many words');
+    });
+    const { state, body } = source(4096);
+    const response = await openTransport().send(put(server.origin, body));
+    await expect.poll(() => state.closed).toBe(1);
+    expect(state.given).toBeLessThan(4096);
+    response.stream.destroy();
+    await expect.poll(() => server.closed()).toBe(1);
   });
 
   it('ends an upload whose source has nothing to give', async () => {
@@ -308,6 +327,27 @@ describe('the source', () => {
       code: 'E_INTERNAL',
     });
     await expect.poll(() => complete === false || server.connections() === 0).toBe(true);
+  });
+});
+
+describe('UploadBody', () => {
+  const watch = { idleTimeoutMs: 1000, answerTimeoutMs: 1000, onStall: () => undefined };
+
+  it('gives pieces of 64 KiB at most', async () => {
+    const body = new UploadBody(Readable.from([Buffer.alloc(100_000)]), 100_000, watch);
+    const sizes: number[] = [];
+    for await (const piece of body) sizes.push(piece.length);
+    body.end();
+    expect(sizes).toEqual([65_536, 34_464]);
+    expect(body.complete).toBe(true);
+  });
+
+  it('lets go of whoever waits for a piece when it ends', async () => {
+    const body = new UploadBody(new Readable({ read: () => undefined }), 10, watch);
+    const waiting = body.next();
+    body.end();
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    expect(await body.next()).toEqual({ done: true, value: undefined });
   });
 });
 
