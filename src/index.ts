@@ -5,6 +5,7 @@ export { plan, PlanError } from './api/plan.js';
 export { digest, manifest, tags, type ImageDigest } from './api/image.js';
 export { serve, type ServeRegistryOptions } from './api/serve.js';
 export { createRegistry, type Registry, type RegistryOptions } from './api/registry.js';
+export { login, logout, type LoginOptions, type LoginOutcome } from './api/login.js';
 export { fromEnvironment, type Environment } from './api/environment.js';
 export type { CommonOptions, CopyOptions, ImageOptions, ReadOptions, SideOptions } from './api/options.js';
 export type { BlobState, CopyEvent, RegferryEvent } from './copy/events.js';

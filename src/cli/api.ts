@@ -3,7 +3,7 @@ import type * as environment from '../api/environment.js';
 import type * as images from '../api/image.js';
 import type * as planning from '../api/plan.js';
 import type * as serving from '../api/serve.js';
-import type * as logins from './registry-login.js';
+import type * as logins from '../api/login.js';
 
 /** The library's functions that commands call. */
 export interface Api {
@@ -26,7 +26,7 @@ export async function loadApi(): Promise<Api> {
     import('../api/image.js'),
     import('../api/serve.js'),
     import('../api/environment.js'),
-    import('./registry-login.js'),
+    import('../api/login.js'),
   ]);
   const { digest, manifest, tags } = reading;
   return { copy, plan, digest, manifest, tags, serve, fromEnvironment, login, logout };

@@ -1,4 +1,5 @@
 import type { Descriptor } from '../spec/descriptor.js';
+import type { BlobState, CopyEvent } from './events.js';
 import type { BlobCounts } from './report.js';
 
 /** What moved to one repository. */
@@ -12,8 +13,8 @@ export interface ContentCounts {
 export type Moved = 'copied' | 'mounted' | 'skipped';
 
 /**
- * Counts each blob and manifest of one repository once, by what became of it in the end: one that was found missing
- * after all and brought again counts as copied.
+ * Counts each blob and manifest of one repository once, by what became of it in the end (one that was found missing
+ * after all and brought again counts as copied), and tells it as it happens.
  */
 export class ContentTally {
   readonly counts: ContentCounts = {
@@ -21,14 +22,45 @@ export class ContentTally {
     manifests: { copied: 0, skipped: 0 },
     bytes: { copied: 0, mounted: 0, skipped: 0 },
   };
+  readonly #target: string;
+  readonly #emit: (event: CopyEvent) => void;
   readonly #blobs = new Map<string, Moved>();
   readonly #manifests = new Map<string, 'copied' | 'skipped'>();
+  readonly #known = new Set<string>();
+  #bytes = 0;
+  /** Manifests that are known of and not read yet, the root at first; the walk is complete when none is left. */
+  #unread = 1;
 
-  blob({ digest, size }: Descriptor, state: Moved): void {
+  /** @param target the repository's printed name. */
+  constructor(target: string, emit: (event: CopyEvent) => void) {
+    this.#target = target;
+    this.#emit = emit;
+  }
+
+  /** A manifest became known that is to be read, unless the target has it. */
+  found(): void {
+    this.#unread += 1;
+  }
+
+  /** A manifest needs no more reading: what it names is known, these blobs among it. */
+  read(blobs: readonly Descriptor[]): void {
+    this.#unread -= 1;
+    for (const { digest, size } of blobs) {
+      if (!this.#known.has(digest)) this.#bytes += size;
+      this.#known.add(digest);
+    }
+    const bytes = this.#bytes;
+    const complete = this.#unread === 0;
+    this.#emit({ type: 'walked', target: this.#target, blobs: this.#known.size, bytes, complete });
+  }
+
+  blob(descriptor: Descriptor, state: Moved): void {
+    const { digest, size } = descriptor;
     const before = this.#blobs.get(digest);
     if (before !== undefined) this.#add(before, -1, -size);
     this.#blobs.set(digest, state);
     this.#add(state, 1, size);
+    this.tell(descriptor, state);
   }
 
   /** What became of a blob, as far as is known. */
@@ -36,15 +68,27 @@ export class ContentTally {
     return this.#blobs.get(digest);
   }
 
-  foreign(): void {
+  foreign(descriptor: Descriptor): void {
     this.counts.blobs.foreign += 1;
+    this.tell(descriptor, 'foreign');
   }
 
-  manifest(digest: string, state: 'copied' | 'skipped'): void {
+  manifest({ digest }: Descriptor, state: 'copied' | 'skipped'): void {
     const before = this.#manifests.get(digest);
     if (before !== undefined) this.counts.manifests[before] -= 1;
     this.#manifests.set(digest, state);
     this.counts.manifests[state] += 1;
+    this.#emit({ type: 'manifest', target: this.#target, digest, state });
+  }
+
+  /** Tells of a blob without counting it. */
+  tell({ digest, size }: Descriptor, state: BlobState): void {
+    this.#emit({ type: 'blob', target: this.#target, digest, size, state });
+  }
+
+  /** Tells how many bytes of a blob were handed over so far. */
+  progress({ digest }: Descriptor, bytes: number): void {
+    this.#emit({ type: 'progress', target: this.#target, digest, bytes });
   }
 
   #add(state: Moved, count: number, bytes: number): void {

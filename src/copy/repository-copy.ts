@@ -4,7 +4,6 @@ import type { Descriptor } from '../spec/descriptor.js';
 import { isForeignLayerType } from '../spec/media-types.js';
 import type { BlobLedger } from './blob-ledger.js';
 import { ContentTally, type ContentCounts, type Moved } from './content-tally.js';
-import type { BlobState } from './events.js';
 import { gather } from './gather.js';
 import type { CopyJob } from './job.js';
 import type { Lanes } from './lanes.js';
@@ -27,7 +26,7 @@ export interface Shared {
  * by digest once all that they name is there. Each digest is handled once. The first failure stops the rest.
  */
 export class RepositoryCopy {
-  readonly #tally = new ContentTally();
+  readonly #tally: ContentTally;
   readonly #shared: Shared;
   readonly #target: ContentTarget;
   readonly #lanes: Lanes;
@@ -37,7 +36,6 @@ export class RepositoryCopy {
   readonly #fresh: boolean;
   readonly #blobs = new Map<string, Promise<void>>();
   readonly #manifests = new Map<string, Promise<void>>();
-  #totalBytes = 0;
 
   constructor(shared: Shared, target: ContentTarget, lanes: Lanes, fresh: boolean) {
     this.#shared = shared;
@@ -45,6 +43,7 @@ export class RepositoryCopy {
     this.#lanes = lanes;
     this.#fresh = fresh && !shared.job.source.metered;
     this.#signal = linkedSignal(shared.job.signal, this.#abort.signal);
+    this.#tally = new ContentTally(target.toString(), shared.job.emit);
   }
 
   /** What has moved so far; the numbers go on changing while the copy runs. */
@@ -55,7 +54,6 @@ export class RepositoryCopy {
   /** Brings what `root` names, not `root` itself. */
   async content(root: Node): Promise<void> {
     await this.#named(root, 0);
-    this.#walked(true);
   }
 
   /** Runs `write`, and once more after filling in again what the registry then misses (MANIFEST_BLOB_UNKNOWN and kin). */
@@ -72,19 +70,21 @@ export class RepositoryCopy {
   async #named(node: Node, depth: number): Promise<void> {
     const blobs = node.blobs.map((descriptor) => this.#blob(descriptor));
     const children = node.children.map((descriptor) => this.#child(descriptor, depth + 1));
-    this.#walked(false);
+    this.#tally.read(node.blobs.filter((descriptor) => !this.#leavesOut(descriptor)));
     await gather([...children, ...blobs], (reason) => this.#abort.abort(reason));
   }
 
   #child(descriptor: Descriptor, depth: number): Promise<void> {
     return once(this.#manifests, descriptor.digest, async () => {
       const { walk } = this.#shared;
+      this.#tally.found();
       const early = this.#fresh ? walk.child(descriptor, depth) : undefined;
       early?.catch(() => undefined);
       const found = await this.#lanes.check(() => lookUp(this.#target, descriptor, { signal: this.#signal }));
       if (found.error !== undefined) throw found.error;
       if (typeof found.previous === 'string') {
-        this.#manifestSettled(descriptor, 'skipped');
+        this.#tally.read([]);
+        this.#tally.manifest(descriptor, 'skipped');
         return;
       }
       const node = await (early ?? walk.child(descriptor, depth));
@@ -98,7 +98,7 @@ export class RepositoryCopy {
     const write = (): Promise<void> =>
       this.#lanes.check(() => this.#target.putManifest(manifest, { signal: this.#signal }));
     await this.publish(node, write, depth);
-    this.#manifestSettled(manifest.descriptor, 'copied');
+    this.#tally.manifest(manifest.descriptor, 'copied');
   }
 
   #blob(descriptor: Descriptor): Promise<void> {
@@ -106,15 +106,13 @@ export class RepositoryCopy {
     const key = this.#leavesOut(descriptor) ? `foreign ${descriptor.digest}` : descriptor.digest;
     return once(this.#blobs, key, async () => {
       if (this.#leavesOut(descriptor)) {
-        this.#tally.foreign();
-        this.#blobEvent(descriptor, 'foreign');
+        this.#tally.foreign(descriptor);
         return;
       }
-      this.#totalBytes += descriptor.size;
       const there = await this.#lanes.check(() => this.#target.has(descriptor, { signal: this.#signal }));
       const { host, repository } = this.#target.place;
       if (there) this.#shared.ledger.found(host, descriptor.digest, repository);
-      this.#settled(descriptor, there ? 'skipped' : await this.#bring(descriptor));
+      this.#tally.blob(descriptor, there ? 'skipped' : await this.#bring(descriptor));
     });
   }
 
@@ -143,27 +141,24 @@ export class RepositoryCopy {
   async #transfer(descriptor: Descriptor, mountFrom: string | undefined): Promise<Moved> {
     const outcome = await this.#lanes.transfer(descriptor.size, async () => {
       this.#signal.throwIfAborted();
-      this.#blobEvent(descriptor, 'started');
+      this.#tally.tell(descriptor, 'started');
       return this.#put(descriptor, mountFrom);
     });
     return outcome === 'present' ? 'skipped' : outcome;
   }
 
   async #put(descriptor: Descriptor, mountFrom: string | undefined): Promise<PutOutcome> {
-    const { job } = this.#shared;
-    const target = this.#target.toString();
-    const { digest } = descriptor;
     const open = this.#opener(descriptor);
     const attempt = (): Promise<PutOutcome> =>
       this.#target.put(descriptor, open, {
         mountFrom,
         signal: this.#signal,
-        onProgress: (bytes) => job.emit({ type: 'progress', target, digest, bytes }),
+        onProgress: (bytes) => this.#tally.progress(descriptor, bytes),
       });
     try {
       return await refetching(attempt, this.#signal);
     } catch (error) {
-      this.#blobEvent(descriptor, 'failed');
+      this.#tally.tell(descriptor, 'failed');
       // Every target checks the bytes before it takes them: wrong ones were wrong at the source.
       throw isCorrupt(error) ? withSide(error, 'source') : error;
     }
@@ -182,26 +177,6 @@ export class RepositoryCopy {
     );
   }
 
-  #settled(descriptor: Descriptor, state: Moved): void {
-    this.#tally.blob(descriptor, state);
-    this.#blobEvent(descriptor, state);
-  }
-
-  #manifestSettled({ digest }: Descriptor, state: 'copied' | 'skipped'): void {
-    this.#tally.manifest(digest, state);
-    this.#shared.job.emit({ type: 'manifest', target: this.#target.toString(), digest, state });
-  }
-
-  #blobEvent({ digest, size }: Descriptor, state: BlobState): void {
-    this.#shared.job.emit({ type: 'blob', target: this.#target.toString(), digest, size, state });
-  }
-
-  #walked(complete: boolean): void {
-    const target = this.#target.toString();
-    const bytes = this.#totalBytes;
-    this.#shared.job.emit({ type: 'walked', target, blobs: this.#blobs.size, bytes, complete });
-  }
-
   /**
    * Brings again what the registry may lack of what a manifest names, past every earlier answer and mount: where it says
    * that something is missing, all that this run did not upload itself, or all if that is nothing; where it only may be,
@@ -217,7 +192,7 @@ export class RepositoryCopy {
     this.#shared.job.emit({ type: 'note', message });
     const brought = blobs.map(async (blob) => {
       const outcome = await this.#lanes.transfer(blob.size, () => this.#put(blob, undefined));
-      if (outcome === 'copied') this.#settled(blob, 'copied');
+      if (outcome === 'copied') this.#tally.blob(blob, 'copied');
     });
     const written = children.map(async (descriptor) => {
       await this.#putChild(await this.#shared.walk.child(descriptor, depth + 1), depth + 1);

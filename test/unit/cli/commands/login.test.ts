@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 
 import { describe, expect, it } from 'vitest';
 
-import type { LoginOutcome } from '../../../../src/cli/registry-login.js';
+import type { LoginOutcome } from '../../../../src/api/login.js';
 import { RegferryError } from '../../../../src/errors.js';
 import { fakeIo, type FakeIo, type FakeIoOptions, type Ran, run } from '../fake-io.js';
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { fromEnvironment } from '../../../src/api/environment.js';
-import { login, type LoginOptions, logout } from '../../../src/cli/registry-login.js';
+import { login, type LoginOptions, logout } from '../../../src/api/login.js';
 import type { RegferryEvent } from '../../../src/copy/events.js';
 import { makeTempFolder, removeTempFolder } from '../../support/temp.js';
 
@@ -19,7 +19,7 @@ let registry: string;
 let open: boolean;
 
 beforeEach(async () => {
-  folder = makeTempFolder('registry-login');
+  folder = makeTempFolder('login');
   open = false;
   server = createServer((request, response) => {
     const welcome = open || request.headers.authorization === accepted;

@@ -1,6 +1,6 @@
-import { connectionSettings } from '../api/connection.js';
-import type { Environment } from '../api/environment.js';
-import type { CommonOptions, SideOptions } from '../api/options.js';
+import { connectionSettings } from './connection.js';
+import type { Environment } from './environment.js';
+import type { CommonOptions, SideOptions } from './options.js';
 import { checkLogin, removeLogin, storeLogin, type StoredLogin } from '../auth/login.js';
 import { Secret } from '../auth/secret.js';
 import { createTransport } from '../http/transport.js';
