@@ -150,7 +150,7 @@ class BlobUpload {
       await this.#source.ready();
       this.#sending = true;
       const chunk = this.#chunkOf(way, session);
-      if (chunk < size) await this.#sendChunks(session, chunk);
+      if (chunk !== undefined) await this.#sendChunks(session, Math.min(chunk, size));
       else if (way.kind === 'patch') await this.#sendStream(session);
       else await this.#sendWhole(session);
     } catch (error) {
@@ -159,11 +159,17 @@ class BlobUpload {
     }
   }
 
-  /** Bytes of a chunk, within what the registry allows; the whole size where there are to be none. */
-  #chunkOf(way: UploadWay, session: UploadSession): number {
+  /**
+   * Bytes of a chunk, within what the registry allows; undefined where there are to be none. After the other ways were
+   * refused even a blob that is smaller goes as a chunk, unless the only chunk would be the one in the closing PUT.
+   */
+  #chunkOf(way: UploadWay, session: UploadSession): number | undefined {
     const { minimum, maximum } = session.chunks;
-    const wanted = way.kind === 'chunks' ? Math.max(way.bytes, minimum) : this.#descriptor.size;
-    return Math.min(wanted, maximum);
+    const { size } = this.#descriptor;
+    const wanted = way.kind === 'chunks' ? Math.max(way.bytes, minimum) : size;
+    const bytes = Math.min(wanted, maximum);
+    const single = way.kind !== 'chunks' || this.#context.client.quirks.lastChunkInPut === true;
+    return bytes === Infinity || (single && bytes >= size) ? undefined : bytes;
   }
 
   async #sendWhole(session: UploadSession): Promise<void> {
