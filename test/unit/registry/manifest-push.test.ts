@@ -108,19 +108,34 @@ describe('a manifest that is written', () => {
     expect(error.message).toContain('takes no manifest of this size');
   });
 
-  it('with urls, which distribution refuses with 500, names the setting that allows them', async () => {
-    const refusal = registryError(500, 'UNKNOWN', 'unknown error: invalid URL on layer');
+  const foreign = imageManifest({
+    layers: [{ bytes: blob(5, 5), mediaType: 'application/x', fields: { urls: ['https://example.com/a'] } }],
+  }).root;
+
+  it.each(['unknown error', 'invalid URL on layer'])(
+    'with urls, which distribution refuses with 500 (%s), names the setting that allows them, at once',
+    async (words) => {
+      const refusal = registryError(500, 'UNKNOWN', words);
+      const registry = await openRegistry({ rules: [rule({ method: 'PUT' }, refusal)] });
+      const { repository, transport } = openRepository(registry.url);
+      const error = await failureOf(repository.tag(foreign, '1'));
+      expect(error).toMatchObject({ code: 'E_UNSUPPORTED', retryable: false });
+      expect(error.message).toContain('validation.manifests.urls.allow');
+      expect([requestsOf(registry), transport.waits]).toEqual([['PUT 500'], []]);
+    },
+  );
+
+  it('with urls survives a failure that passes', async () => {
+    const registry = await openRegistry({ sparse: true, rules: [rule({ nth: 1 }, answer(503))] });
+    await openRepository(registry.url).repository.tag(foreign, '1');
+    expect(requestsOf(registry)).toEqual(['PUT 503', 'PUT 201']);
+  });
+
+  it('without urls is tried again after the same answer', async () => {
+    const refusal = registryError(500, 'UNKNOWN', 'invalid URL on layer');
     const registry = await openRegistry({ rules: [rule({ method: 'PUT' }, refusal)] });
-    const { repository } = openRepository(registry.url, { transport: { retries: 0 } });
-    const foreign = imageManifest({
-      layers: [
-        { bytes: blob(5, 5), mediaType: 'application/x', fields: { urls: ['https://example.com/a'] } },
-      ],
-    });
-    const error = await failureOf(repository.tag(foreign.root, '1'));
-    expect(error.code).toBe('E_UNSUPPORTED');
-    expect(error.message).toContain('validation.manifests.urls.allow');
-    // the same words about a manifest without urls are none that we understand
+    const { repository } = openRepository(registry.url, { transport: { retries: 1 } });
     expect((await failureOf(repository.tag(root, '1'))).code).toBe('E_UNAVAILABLE');
+    expect(requestsOf(registry)).toEqual(['PUT 500', 'PUT 500']);
   });
 });

@@ -7,6 +7,7 @@ import type { OpenBlob, OpenOptions } from '../../../src/content/store.js';
 import { RegferryError, type Side } from '../../../src/errors.js';
 import type { TransportOptions } from '../../../src/http/transport.js';
 import { RegistryClient } from '../../../src/registry/client.js';
+import type { RepositoryContext } from '../../../src/registry/context.js';
 import { Repository } from '../../../src/registry/repository.js';
 import type { ChunkSize } from '../../../src/registry/upload-ways.js';
 import type { Descriptor } from '../../../src/spec/descriptor.js';
@@ -40,6 +41,8 @@ export interface Settings {
 export interface Opened {
   readonly repository: Repository;
   readonly client: RegistryClient;
+  /** The same repository, for the functions behind it. */
+  readonly context: RepositoryContext;
   readonly transport: TestTransport;
   /** The failures that each wait of an upload or a broken body was for. */
   readonly waits: number[];
@@ -80,6 +83,7 @@ export function openRepository(origin: string, settings: Settings = {}): Opened 
   return {
     repository: new Repository({ client, repository, access, upload }),
     client,
+    context: { client, repository, access, repeats: upload },
     transport,
     waits,
   };
