@@ -2,6 +2,19 @@
 export { copy, CopyError } from './api/copy.js';
 export type { SourceImage, StoreImage, TargetImage } from './api/images.js';
 export { plan, PlanError } from './api/plan.js';
+export { planPromotion, promote, type PromoteOptions } from './api/promote.js';
+export { apply, type ApplyOptions, type Plan, type PlannedTarget } from './api/apply.js';
+export { formatPlan, parsePlan } from './api/plan-file.js';
+export {
+  createReceipt,
+  type HeldGuards,
+  type Receipt,
+  type ReceiptOptions,
+  type ReceiptTag,
+} from './api/receipt.js';
+export { formatReceipt, parseReceipt, type RecordedTag, type RecordedTags } from './api/receipt-file.js';
+export { undo, type UndoOptions } from './api/undo.js';
+export type { Guards } from './api/guards.js';
 export { digest, manifest, tags, type ImageDigest } from './api/image.js';
 export { serve, type ServeRegistryOptions } from './api/serve.js';
 export { createRegistry, type Registry, type RegistryOptions } from './api/registry.js';

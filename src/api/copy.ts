@@ -1,8 +1,9 @@
-import type { CopyJob, CopyTarget } from '../copy/job.js';
+import type { CopyJob, CopyTarget, TargetGuard } from '../copy/job.js';
 import type { CopyReport, TargetReport } from '../copy/report.js';
 import { runCopy, type CopyOutcome } from '../copy/run.js';
-import { RegferryError, detailsOf } from '../errors.js';
+import { RegferryError, detailsOf, type ErrorCode } from '../errors.js';
 import { parsePlatform } from '../spec/platform.js';
+import { parseGuards } from './guards.js';
 import type { CopyOptions } from './options.js';
 import { openSource, openTargets, type OpenedSource, type SourceImage, type TargetImage } from './images.js';
 import { Session, type SessionOptions } from './session.js';
@@ -32,17 +33,29 @@ export async function copy(
   targets: TargetImage | readonly TargetImage[],
   options: CopyOptions = {},
 ): Promise<CopyReport> {
-  return runReported(source, targets, options, false);
+  return runReported(source, targets, options);
 }
 
-/** The work of {@link copy}, with every write left out when `dryRun` is set. `sleep` replaces the clock in tests. */
+/** What decides about a run besides the options of its call. */
+export interface RunMode {
+  /** Ask everything, write nothing. @default false */
+  readonly dryRun?: boolean;
+  /** Move no tag before all content is everywhere. @default false */
+  readonly allOrNothing?: boolean;
+  /** What each reference has to be now, by its printed name, in place of the options' guards. */
+  readonly bound?: ReadonlyMap<string, TargetGuard>;
+}
+
+/** The work of {@link copy} and its kin. `sleep` replaces the clock in tests. */
 export async function runReported(
   source: SourceImage,
   targets: TargetImage | readonly TargetImage[],
   options: CopyOptions & Pick<SessionOptions, 'sleep'>,
-  dryRun: boolean,
+  mode: RunMode = {},
 ): Promise<CopyReport> {
+  const { dryRun = false, allOrNothing = false, bound } = mode;
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
+  const guards = parseGuards(options.guards);
   const session = new Session(options);
   try {
     const from = await openSource(session, source);
@@ -51,13 +64,15 @@ export async function runReported(
       ...session.engineOptions(),
       source: from.store,
       key: from.key,
-      targets: to,
+      targets: to.map((target) => ({ ...target, guard: bound?.get(target.reference) ?? guards.target })),
       platform,
       includeForeign: options.includeForeign ?? false,
+      sourceGuard: guards.source,
+      allOrNothing,
       dryRun,
     };
     const report = reportOf(session, from, to, await runCopy(job));
-    const failure = failureOf(report);
+    const failure = failureOf(report, allOrNothing);
     if (failure !== undefined) throw new CopyError(failure, report);
     return report;
   } finally {
@@ -89,22 +104,25 @@ function reportOf(
 }
 
 /** The error of a run as a whole: the source's, the one that all targets share, or E_PARTIAL. */
-function failureOf(report: CopyReport): RegferryError | undefined {
+export function failureOf(report: CopyReport, allOrNothing: boolean): RegferryError | undefined {
   if (report.error !== undefined) return report.error;
   const failed = report.targets.filter(hasError);
-  const first = failed[0]?.error;
+  const reasons = failed.filter((target) => !failed.some(({ error }) => error === target.error.cause));
+  const first = reasons[0]?.error;
   if (first === undefined) return undefined;
-  const alike =
-    failed.length === report.targets.length && failed.every(({ error }) => error.code === first.code);
-  if (alike) return failed.length === 1 ? first : several(first.code, failed, report);
-  return several('E_PARTIAL', failed, report);
+  const alike = reasons.every(({ error }) => error.code === first.code);
+  const untouched = report.targets.every(({ changed }) => !changed);
+  // What was right before is no success of a run that one of its targets has stopped for all.
+  const stopped = untouched && (allOrNothing || first.code === 'E_GUARD');
+  if (!alike || (failed.length < report.targets.length && !stopped)) {
+    return several('E_PARTIAL', failed, report);
+  }
+  return reasons.length === 1 ? first : several(first.code, failed, report);
 }
 
-function several(
-  code: RegferryError['code'],
-  failed: readonly { readonly reference: string; readonly error: RegferryError }[],
-  report: CopyReport,
-): RegferryError {
+type FailedTarget = TargetReport & { readonly error: RegferryError };
+
+function several(code: ErrorCode, failed: readonly FailedTarget[], report: CopyReport): RegferryError {
   const which = failed.map(({ reference }) => reference).join(', ');
   const error = new RegferryError(
     code,
@@ -115,7 +133,7 @@ function several(
   return error;
 }
 
-function hasError(target: TargetReport): target is TargetReport & { error: RegferryError } {
+function hasError(target: TargetReport): target is FailedTarget {
   return target.error !== undefined;
 }
 

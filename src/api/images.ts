@@ -5,7 +5,6 @@ import type { CopyTarget } from '../copy/job.js';
 import { RegferryError } from '../errors.js';
 import type { Digest } from '../spec/digest.js';
 import { formatLocation, parseLocation, type Location } from '../spec/location.js';
-import { formatReference } from '../spec/reference.js';
 import type { Session } from './session.js';
 
 /** An image in a store of the caller's own; without a tag and a digest, `latest`. */
@@ -40,7 +39,8 @@ export async function openSource(session: Session, image: SourceImage): Promise<
   if (location.kind === 'registry') {
     const { reference } = location;
     const store = session.repository(reference, 'source', 'pull');
-    const name = formatReference({ ...reference, tag: undefined, digest: undefined });
+    const { registry, repository } = reference;
+    const name = formatLocation({ kind: 'registry', reference: { registry, repository } });
     return sourceOf(store, reference.tag, reference.digest, name);
   }
   const store = await session.layout(location.folder);
@@ -126,7 +126,7 @@ function wantedOf(session: Session, image: Location | StoreImage<ContentTarget>,
   }
   const { reference } = image;
   const { registry, repository, tag, digest } = reference;
-  const name = formatReference({ registry, repository });
+  const name = formatLocation({ kind: 'registry', reference: { registry, repository } });
   const open = (): Promise<ContentTarget> => Promise.resolve(session.repository(reference, 'target', 'push'));
   return { place: `${registry.toLowerCase()}/${repository}`, name, tag, digest, open };
 }

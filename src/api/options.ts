@@ -2,6 +2,7 @@ import type { CredentialProvider } from '../auth/credentials.js';
 import type { RegferryEvent } from '../copy/events.js';
 import type { ChunkSize } from '../registry/upload-ways.js';
 import type { Environment } from './environment.js';
+import type { Guards } from './guards.js';
 
 /** How to reach and enter the registry on one side. */
 export interface SideOptions {
@@ -63,4 +64,6 @@ export interface CopyOptions extends ImageOptions {
   readonly target?: SideOptions | undefined;
   /** Copy the blobs of non-distributable layers too. @default false */
   readonly includeForeign?: boolean | undefined;
+  /** Conditions without which nothing is written. */
+  readonly guards?: Guards | undefined;
 }

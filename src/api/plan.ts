@@ -1,6 +1,7 @@
 import type { CopyPlan, CopyReport, TargetPlan, TargetReport } from '../copy/report.js';
 import { RegferryError, detailsOf, isRegferryError } from '../errors.js';
 import { CopyError, runReported } from './copy.js';
+import { expectedRequests } from './expected-requests.js';
 import type { SourceImage, TargetImage } from './images.js';
 import type { CopyOptions } from './options.js';
 
@@ -17,16 +18,35 @@ export class PlanError extends RegferryError {
 }
 
 /**
- * What {@link copy} would do with the same arguments: which blobs it would copy, mount and skip, how many bytes, and
- * which tags would move. Asks the registries, writes nothing. Throws {@link PlanError} as `copy` throws CopyError.
+ * What {@link copy} would do with the same arguments: which blobs it would copy, mount and skip, how many bytes and
+ * requests, and which tags would move. Asks the registries, writes nothing. `apply` does it later, if nothing has moved
+ * by then. Throws {@link PlanError} as `copy` throws CopyError.
  */
 export async function plan(
   source: SourceImage,
   targets: TargetImage | readonly TargetImage[],
   options: CopyOptions = {},
 ): Promise<CopyPlan> {
+  return planned(source, targets, options, false);
+}
+
+/** The plan of a copy, or of a promotion, in which no tag moves before all content is everywhere. */
+export async function planned(
+  source: SourceImage,
+  targets: TargetImage | readonly TargetImage[],
+  options: CopyOptions,
+  allOrNothing: boolean,
+): Promise<CopyPlan> {
+  const planOf = (report: CopyReport): CopyPlan => ({
+    ...report,
+    targets: report.targets.map(targetPlan),
+    ...(options.platform === undefined ? {} : { platform: options.platform }),
+    includeForeign: options.includeForeign ?? false,
+    allOrNothing,
+    expected: expectedRequests(report.targets, allOrNothing || options.guards !== undefined),
+  });
   try {
-    return planOf(await runReported(source, targets, options, true));
+    return planOf(await runReported(source, targets, options, { dryRun: true, allOrNothing }));
   } catch (error) {
     if (error instanceof CopyError) throw new PlanError(causeOf(error), planOf(error.report));
     throw error;
@@ -37,14 +57,11 @@ function causeOf(error: CopyError): RegferryError {
   return isRegferryError(error.cause) ? error.cause : error;
 }
 
-function planOf(report: CopyReport): CopyPlan {
-  return { ...report, targets: report.targets.map(targetPlan) };
-}
-
 function targetPlan(report: TargetReport): TargetPlan {
-  const { reference, changed, blobs, manifests, bytes, error, previous } = report;
+  const { reference, digest, changed, blobs, manifests, bytes, error, previous } = report;
   return {
     reference,
+    ...(digest === undefined ? {} : { digest }),
     changed,
     ...(previous === undefined ? {} : { previous }),
     blobs: { copy: blobs.copied, mount: blobs.mounted, skip: blobs.skipped, foreign: blobs.foreign },

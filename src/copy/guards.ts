@@ -55,7 +55,8 @@ export function brokenGuard(target: CopyTarget, state: TagState, digest: string)
   const { previous } = state;
   if (previous === undefined) return state.unknown;
   const now = previous ?? 'absent';
-  if (guard.is !== undefined && guard.is !== previous) {
+  const isDone = guard.orDone === true && previous === digest;
+  if (guard.is !== undefined && guard.is !== previous && !isDone) {
     return broken(`${reference} has to be ${guard.is ?? 'absent'}, but is ${now}`, 'target');
   }
   if (guard.noClobber === true && previous !== null && previous !== digest) {

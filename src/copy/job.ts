@@ -8,6 +8,8 @@ import type { ResumePolicy } from './resuming.js';
 export interface TargetGuard {
   /** Exactly this digest, or absent (null). */
   readonly is?: Digest | null | undefined;
+  /** With `is`: what the tag is to become will do, too, so that work that was cut short can be done again. @default false */
+  readonly orDone?: boolean | undefined;
   /** Absent, or what it is to become anyway. */
   readonly noClobber?: boolean | undefined;
 }

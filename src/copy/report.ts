@@ -52,6 +52,8 @@ export interface CopyReport {
 /** What a copy would do at one target reference. */
 export interface TargetPlan {
   readonly reference: string;
+  /** Digest that the reference would have. */
+  digest?: string;
   /** Whether the tag would move, and from where; `previous` as in {@link TargetReport}. */
   changed: boolean;
   previous?: string | null;
@@ -67,6 +69,15 @@ export interface CopyPlan {
   source: { reference: string; digest?: string; mediaType?: string; size?: number };
   targets: TargetPlan[];
   error?: RegferryError;
+  /** The platform that was asked for. */
+  platform?: string;
+  /** Whether blobs of non-distributable layers would be copied. */
+  includeForeign?: boolean;
+  /** Whether no tag would move before all content is everywhere. */
+  allOrNothing?: boolean;
+  /** Requests that it would take: about so many, since logins, redirects, repeats and chunks come on top. */
+  expected?: { source: number; target: number };
+  /** Requests that were sent to find all this out. */
   requests: { source: number; target: number };
   retries: number;
   durationMs: number;

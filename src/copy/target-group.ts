@@ -103,6 +103,7 @@ export class TargetGroup {
         report.error = withSide(error, 'target');
       };
       try {
+        if (isGuarded(this.#shared.job) && (await this.#isDone(root, entry))) continue;
         await this.#write(root, content, entry);
         report.manifests.copied += 1;
         report.changed = true;
@@ -172,7 +173,6 @@ export class TargetGroup {
   async #write(root: Node, content: RepositoryCopy, { target, report }: Entry): Promise<void> {
     const { manifest } = root;
     this.#shared.job.signal.throwIfAborted();
-    if (isGuarded(this.#shared.job)) await this.#lookAgain(target, report);
     const { tag } = target;
     await content.publish(root, () =>
       tag === undefined
@@ -186,12 +186,21 @@ export class TargetGroup {
     job.emit({ type: 'tagged', target: this.#store.toString(), tag, digest, previous });
   }
 
-  /** No registry can be told to write a tag only if it is still the same, so it is looked at once more just before. */
-  async #lookAgain(target: CopyTarget, report: TargetReport): Promise<void> {
-    if (target.tag === undefined || report.previous === undefined || this.#shared.job.dryRun) return;
+  /**
+   * No registry can be told to write a tag only if it is still the same, so it is looked at once more just before.
+   * True when it is by now what it was to become, and nothing is left to do.
+   */
+  async #isDone(root: Node, { target, report }: Entry): Promise<boolean> {
+    if (target.tag === undefined || report.previous === undefined || this.#shared.job.dryRun) return false;
     const state = await tagState(target, this.#op);
     if (state.error !== undefined) throw state.error;
-    if (state.previous === report.previous) return;
+    if (state.previous === report.previous) return false;
+    const { digest } = root.manifest.descriptor;
+    const isStrict = target.guard?.is !== undefined && target.guard.orDone !== true;
+    if (state.previous === digest && !isStrict) {
+      settle(report, digest, digest);
+      return true;
+    }
     const was = report.previous ?? 'absent';
     const now = state.previous ?? (state.previous === null ? 'absent' : 'not to be seen');
     throw new RegferryError(

@@ -34,7 +34,7 @@ export function copyAtOnce(
   options: CopyOptions = {},
   waits: Waits = noWaits(),
 ): Promise<CopyReport> {
-  return runReported(source, target, { ...options, sleep: waits.sleep }, false);
+  return runReported(source, target, { ...options, sleep: waits.sleep });
 }
 
 /** The error that a promise rejects with. Throws if it does not, or with something that is not regferry's. */

@@ -1,0 +1,77 @@
+import type { TargetGuard } from '../copy/job.js';
+import type { CopyReport } from '../copy/report.js';
+import { RegferryError } from '../errors.js';
+import { parseDigest } from '../spec/digest.js';
+import { parseLocation } from '../spec/location.js';
+import { runReported } from './copy.js';
+import type { CopyOptions } from './options.js';
+
+/** What a plan binds its execution to. The CopyPlan of `plan()` or `planPromotion()` is one, and so is a plan file. */
+export interface Plan {
+  readonly source: { readonly reference: string; readonly digest?: string | undefined };
+  readonly targets: readonly PlannedTarget[];
+  readonly platform?: string | undefined;
+  readonly includeForeign?: boolean | undefined;
+  readonly allOrNothing?: boolean | undefined;
+}
+
+/** A reference that a plan writes, and what it was when the plan was made; null for absent. */
+export interface PlannedTarget {
+  readonly reference: string;
+  readonly previous?: string | null | undefined;
+  /** Why nothing could be planned for it. */
+  readonly error?: unknown;
+}
+
+/** Options of {@link apply}: how to reach the registries. What to do is in the plan. */
+export type ApplyOptions = Omit<CopyOptions, 'platform' | 'includeForeign' | 'guards'>;
+
+/**
+ * Does what a plan says, if the source is still the digest that it was and each tag is still what it was (E_GUARD where
+ * not; nothing is written then). A tag that is already what the plan makes of it will do, so that a plan whose execution
+ * was cut short can be applied again. How a blob travels may differ from the plan. Throws CopyError as `copy` does, and
+ * E_USAGE for a plan that is not complete.
+ */
+export async function apply(plan: Plan, options: ApplyOptions = {}): Promise<CopyReport> {
+  const { source, targets, platform, includeForeign, allOrNothing } = plan;
+  const expect = boundDigest(plan);
+  const bound = new Map<string, TargetGuard>();
+  for (const { reference, previous } of targets) {
+    if (previous === undefined) continue;
+    bound.set(reference, { is: previous === null ? null : parseDigest(previous), orDone: true });
+  }
+  const references = targets.map(({ reference }) => writable(reference, expect));
+  return runReported(
+    source.reference,
+    references,
+    { ...options, platform, includeForeign, guards: { expect } },
+    { allOrNothing: allOrNothing ?? false, bound },
+  );
+}
+
+/**
+ * The digest that a plan copies. Throws E_USAGE for a plan with a target that could not be planned, or whose present
+ * state could not be seen: it would be bound to nothing.
+ */
+export function boundDigest({ source, targets }: Plan): string {
+  const failed = targets.find(({ error }) => error !== undefined);
+  if (source.digest === undefined || targets.length === 0 || failed !== undefined) {
+    const which = failed === undefined ? source.reference : failed.reference;
+    throw new RegferryError('E_USAGE', `the plan is not complete: there is none for ${which}`);
+  }
+  const unseen = targets.find(({ previous }) => previous === undefined);
+  if (unseen !== undefined) {
+    throw new RegferryError(
+      'E_USAGE',
+      `the plan cannot be bound to what ${unseen.reference} is now, because this login may not see it`,
+    );
+  }
+  return source.digest;
+}
+
+/** A reference without a tag was pushed by digest alone; a target without both would take the source's tag. */
+function writable(reference: string, digest: string): string {
+  const location = parseLocation(reference);
+  const { tag } = location.kind === 'layout' ? location : location.reference;
+  return tag === undefined ? `${reference}@${digest}` : reference;
+}

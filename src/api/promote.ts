@@ -1,0 +1,69 @@
+import type { CopyPlan, CopyReport } from '../copy/report.js';
+import { RegferryError } from '../errors.js';
+import { formatLocation, parseLocation, type Location } from '../spec/location.js';
+import { parseRepository, parseTag } from '../spec/reference.js';
+import { runReported } from './copy.js';
+import type { CopyOptions } from './options.js';
+import { planned } from './plan.js';
+
+/** Options of a promotion. */
+export interface PromoteOptions extends CopyOptions {
+  /**
+   * Repositories in which the tags are set, in any registry (or layout folders, `oci:FOLDER`). What is missing there is
+   * copied first. The source's own is then one of them only if it is named. @default the source's own repository
+   */
+  readonly to?: readonly string[] | undefined;
+}
+
+/**
+ * Sets tags on an image that is already in a registry, without pulling it: `promote('r.example.com/app:1234', 'prod')`.
+ * All content is everywhere before the first tag moves, and none moves if anything failed until then; each tag is looked
+ * at once more just before it is written, and read back after. No registry can be told to write a tag only if nobody else
+ * has: what comes between the look and the write is lost, and is seen only if it comes after the write.
+ *
+ * Throws CopyError when anything failed, and RegferryError (E_USAGE, E_REFERENCE) when the arguments are wrong.
+ */
+export async function promote(
+  source: string,
+  tags: string | readonly string[],
+  options: PromoteOptions = {},
+): Promise<CopyReport> {
+  return runReported(source, taggedReferences(source, tags, options.to), options, { allOrNothing: true });
+}
+
+/** What {@link promote} would do with the same arguments. Writes nothing. Throws PlanError as `promote` throws CopyError. */
+export async function planPromotion(
+  source: string,
+  tags: string | readonly string[],
+  options: PromoteOptions = {},
+): Promise<CopyPlan> {
+  return planned(source, taggedReferences(source, tags, options.to), options, true);
+}
+
+/** Every tag in every repository, repository by repository. */
+function taggedReferences(
+  source: string,
+  tags: string | readonly string[],
+  to: readonly string[] | undefined,
+): readonly string[] {
+  const names = (typeof tags === 'string' ? [tags] : tags).map(parseTag);
+  if (names.length === 0) throw new RegferryError('E_USAGE', 'a promotion needs at least one tag');
+  if (to?.length === 0) throw new RegferryError('E_USAGE', 'a promotion needs at least one repository');
+  const places = to === undefined ? [parseLocation(source)] : to.map(parsePlace);
+  return places.flatMap((place) => names.map((tag) => formatLocation(tagged(place, tag))));
+}
+
+function parsePlace(text: string): Location {
+  if (!text.startsWith('oci:')) return { kind: 'registry', reference: parseRepository(text) };
+  const location = parseLocation(text);
+  if (location.kind === 'layout' && (location.tag !== undefined || location.digest !== undefined)) {
+    throw new RegferryError('E_REFERENCE', `"${text}": a folder is wanted here, without a tag or digest`);
+  }
+  return location;
+}
+
+function tagged(place: Location, tag: string): Location {
+  if (place.kind === 'layout') return { kind: 'layout', folder: place.folder, tag };
+  const { registry, repository } = place.reference;
+  return { kind: 'registry', reference: { registry, repository, tag } };
+}

@@ -1,0 +1,141 @@
+import type { BlobCounts, CopyReport, TargetReport } from '../copy/report.js';
+import { RegferryError, type ErrorCode } from '../errors.js';
+import { algorithmOf, encodedOf, parseDigest } from '../spec/digest.js';
+import { version } from '../version.js';
+import type { Guards } from './guards.js';
+
+/** https://github.com/in-toto/attestation/blob/v1.1.0/spec/v1/statement.md */
+export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
+/** What a receipt states: its fields are in docs/receipt.schema.json. The name is only a name, not an address. */
+export const PREDICATE_TYPE = 'urn:regferry:promotion:v1';
+
+/** What was found to hold before anything was written. */
+export interface HeldGuards extends Guards {
+  /** Source and tags were still what this plan or receipt said. */
+  readonly unmovedSince?: 'plan' | 'receipt' | undefined;
+}
+
+/** One tag in a receipt. */
+export interface ReceiptTag {
+  readonly reference: string;
+  /** What it was set to or, where `error` is set, was to be set to. */
+  readonly digest: string;
+  /** What it was before; null for absent; left out where that is not known. */
+  readonly previous?: string | null;
+  readonly changed: boolean;
+  /** What the registry said afterwards: the bytes were read back and hashed, or (nothing was written) its header was seen. */
+  readonly readBack?: { readonly digest: string; readonly by: 'bytes' | 'header' };
+  /** What moved for it; what several tags of a repository share counts at the first of them. */
+  readonly moved: {
+    readonly blobs: Readonly<BlobCounts>;
+    readonly manifests: { readonly copied: number; readonly skipped: number };
+    readonly bytes: { readonly copied: number; readonly mounted: number; readonly skipped: number };
+  };
+  readonly error?: { readonly code: ErrorCode; readonly message: string };
+}
+
+/** A record of what tags were set: an in-toto Statement, unsigned. */
+export interface Receipt {
+  readonly _type: typeof STATEMENT_TYPE;
+  /** Every tag that is proved to be what it was to be. */
+  readonly subject: readonly { readonly name: string; readonly digest: Readonly<Record<string, string>> }[];
+  readonly predicateType: typeof PREDICATE_TYPE;
+  readonly predicate: {
+    readonly tool: { readonly name: 'regferry'; readonly version: string };
+    readonly startedAt: string;
+    readonly finishedAt: string;
+    /** False when some tags could not be set. */
+    readonly complete: boolean;
+    readonly source: {
+      readonly reference: string;
+      readonly digest?: string;
+      readonly mediaType?: string;
+      readonly size?: number;
+    };
+    readonly guards: HeldGuards;
+    readonly tags: readonly ReceiptTag[];
+    readonly requests: { readonly source: number; readonly target: number };
+    readonly retries: number;
+  };
+}
+
+/** Options of {@link createReceipt}. */
+export interface ReceiptOptions {
+  /** The guards of the call, all of which held: else there is nothing to write a receipt of. */
+  readonly guards?: HeldGuards | undefined;
+  /** When the work ended. @default now */
+  readonly finishedAt?: Date | undefined;
+}
+
+/**
+ * The record of a promotion, an apply or an undo, also of one that failed after some tags had moved (a CopyError carries
+ * its report). Throws E_USAGE for a report of which there is nothing to record: see {@link isRecordable}.
+ */
+export function createReceipt(report: CopyReport, options: ReceiptOptions = {}): Receipt {
+  const { guards = {}, finishedAt = new Date() } = options;
+  if (!isRecordable(report)) {
+    throw new RegferryError('E_USAGE', 'there is nothing to write a receipt of: no tag was set');
+  }
+  const proved = report.targets.filter(isProved);
+  const { reference, digest, mediaType, size } = report.source;
+  return {
+    _type: STATEMENT_TYPE,
+    subject: proved.map((target) => ({ name: target.reference, digest: digestSet(target.digest) })),
+    predicateType: PREDICATE_TYPE,
+    predicate: {
+      tool: { name: 'regferry', version },
+      startedAt: new Date(finishedAt.getTime() - report.durationMs).toISOString(),
+      finishedAt: finishedAt.toISOString(),
+      complete: report.ok,
+      source: {
+        reference,
+        ...(digest === undefined ? {} : { digest }),
+        ...(mediaType === undefined ? {} : { mediaType }),
+        ...(size === undefined ? {} : { size }),
+      },
+      guards: withoutAbsent(guards),
+      tags: report.targets.flatMap(receiptTag),
+      requests: { ...report.requests },
+      retries: report.retries,
+    },
+  };
+}
+
+/** True when all went well or some tag moved, and at least one is proved to be what it was to be. */
+export function isRecordable(report: CopyReport): boolean {
+  return report.targets.some(isProved) && (report.ok || report.targets.some(({ changed }) => changed));
+}
+
+type ProvedTarget = TargetReport & { readonly digest: string; readonly verified: 'bytes' | 'header' };
+
+function isProved(target: TargetReport): target is ProvedTarget {
+  return target.error === undefined && target.verified !== undefined && target.digest !== undefined;
+}
+
+/** https://github.com/in-toto/attestation/blob/v1.1.0/spec/v1/digest_set.md */
+function digestSet(text: string): Record<string, string> {
+  const digest = parseDigest(text);
+  return { [algorithmOf(digest)]: encodedOf(digest) };
+}
+
+function receiptTag(target: TargetReport): ReceiptTag[] {
+  const { reference, digest, previous, changed, verified, blobs, manifests, bytes, error } = target;
+  if (digest === undefined) return [];
+  return [
+    {
+      reference,
+      digest,
+      ...(previous === undefined ? {} : { previous }),
+      changed,
+      ...(verified === undefined ? {} : { readBack: { digest, by: verified } }),
+      moved: { blobs: { ...blobs }, manifests: { ...manifests }, bytes: { ...bytes } },
+      ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
+    },
+  ];
+}
+
+function withoutAbsent(guards: HeldGuards): HeldGuards {
+  return Object.fromEntries(
+    Object.entries(guards).filter(([, value]: [string, unknown]) => value !== undefined && value !== false),
+  );
+}
