@@ -1,0 +1,118 @@
+import { startDelayProxy, type DelayProxy } from '../support/delay-proxy.js';
+import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.js';
+import { seedHttp } from '../support/fixtures.js';
+import { makeTempFolder, removeTempFolder } from '../support/temp.js';
+import { measure, median, type Cost } from './measure.js';
+import type { Row } from './report.js';
+import { shapes, type Shape } from './shapes.js';
+import { tools, type Tool } from './tools.js';
+
+/** What to compare. */
+export interface Comparison {
+  readonly shapes: readonly string[];
+  /** Milliseconds of a round trip; 0 for none but the machine's own. */
+  readonly roundTrips: readonly number[];
+  readonly runs: number;
+  readonly tell: (line: string) => void;
+}
+
+interface Run extends Cost {
+  readonly requests: readonly [number, number];
+  readonly connections: number;
+}
+
+/** Runs every tool in turn, `runs` times each, for every shape and network: a fresh copy to an empty registry, and again. */
+export async function compare(comparison: Comparison): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  const folder = makeTempFolder('bench');
+  try {
+    for (const shape of shapes.filter(({ name }) => comparison.shapes.includes(name))) {
+      const source = await startDockerRegistry({ storage: 'filesystem' });
+      try {
+        await seedHttp(source.url, 'bench/app', shape.build(), 'v1');
+        for (const roundTrip of comparison.roundTrips) {
+          rows.push(...(await compareTools(shape, source, roundTrip, folder, comparison)));
+        }
+      } finally {
+        await source.stop();
+      }
+    }
+  } finally {
+    removeTempFolder(folder);
+  }
+  return rows;
+}
+
+async function compareTools(
+  shape: Shape,
+  source: DockerRegistry,
+  roundTrip: number,
+  folder: string,
+  { runs, tell }: Comparison,
+): Promise<Row[]> {
+  const results = new Map<string, Run[]>();
+  for (let at = 0; at < runs; at++) {
+    for (const tool of tools()) {
+      for (const [kind, run] of Object.entries(await copyTwice(tool, source, roundTrip, folder))) {
+        const key = JSON.stringify([kind, tool.name]);
+        results.set(key, [...(results.get(key) ?? []), run]);
+        tell(`${shape.name} ${roundTrip} ms ${kind} ${tool.name}: ${run.wall.toFixed(2)} s`);
+      }
+    }
+  }
+  const network = roundTrip === 0 ? 'loopback' : `${roundTrip} ms`;
+  return ['fresh', 'again'].flatMap((kind) =>
+    tools().map((tool) => {
+      const runsOf = results.get(JSON.stringify([kind, tool.name])) ?? [];
+      const middle = (pick: (run: Run) => number): number => median(runsOf.map(pick));
+      return {
+        shape: shape.name,
+        network,
+        kind,
+        tool: tool.name,
+        wall: middle(({ wall }) => wall),
+        cpu: middle(({ cpu }) => cpu),
+        memory: middle(({ memory }) => memory),
+        requests: [middle(({ requests }) => requests[0]), middle(({ requests }) => requests[1])] as const,
+        connections: middle(({ connections }) => connections),
+      };
+    }),
+  );
+}
+
+async function copyTwice(
+  tool: Tool,
+  source: DockerRegistry,
+  roundTrip: number,
+  folder: string,
+): Promise<Record<'fresh' | 'again', Run>> {
+  const target = await startDockerRegistry({ storage: 'filesystem' });
+  const proxies: DelayProxy[] = [];
+  const reach = async (registry: DockerRegistry): Promise<string> => {
+    if (roundTrip === 0) return registry.host;
+    const proxy = await startDelayProxy({ port: registry.port, roundTripMs: roundTrip });
+    proxies.push(proxy);
+    return proxy.host;
+  };
+  const command = tool.copy(`${await reach(source)}/bench/app:v1`, `${await reach(target)}/bench/app:v1`);
+  const once = async (): Promise<Run> => {
+    await Promise.all([source.clearRequests(), target.clearRequests()]);
+    const before = connectionsOf(proxies);
+    const cost = await measure(command, folder);
+    const counts = [
+      (await source.settledRequests()).length,
+      (await target.settledRequests()).length,
+    ] as const;
+    return { ...cost, requests: counts, connections: connectionsOf(proxies) - before };
+  };
+  try {
+    return { fresh: await once(), again: await once() };
+  } finally {
+    await Promise.all([target.stop(), ...proxies.map((proxy) => proxy.stop())]);
+  }
+}
+
+function connectionsOf(proxies: readonly DelayProxy[]): number {
+  if (proxies.length === 0) return NaN;
+  return proxies.reduce((sum, proxy) => sum + proxy.connections(), 0);
+}

@@ -1,0 +1,35 @@
+// Compares regferry with the peers that are on the PATH: whole processes, real registries, empty targets.
+//   npm run bench -- [--shapes small,many] [--networks loopback,50] [--runs 3] [--json]
+import { existsSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+
+// Registries and their content go to memory where the system has such a folder.
+if (existsSync('/dev/shm')) process.env['TMPDIR'] = '/dev/shm';
+
+const { values } = parseArgs({
+  options: {
+    shapes: { type: 'string', default: 'small,typical,big,many,multi' },
+    networks: { type: 'string', default: 'loopback,50' },
+    runs: { type: 'string', default: '3' },
+    json: { type: 'boolean', default: false },
+  },
+});
+
+const { compare } = await import('./compare.js');
+const { markdown } = await import('./report.js');
+
+const rows = await compare({
+  shapes: values.shapes.split(','),
+  roundTrips: values.networks.split(',').map((network) => (network === 'loopback' ? 0 : Number(network))),
+  runs: Number(values.runs),
+  tell: (line) => process.stderr.write(`${line}\n`),
+});
+if (values.json) {
+  process.stdout.write(
+    `${JSON.stringify({ node: process.version, cpus: cpus().length, rows }, undefined, 2)}\n`,
+  );
+} else {
+  process.stdout.write(`Node ${process.version}, ${cpus().length} processors, medians of ${values.runs}\n\n`);
+  process.stdout.write(`${markdown(rows)}\n`);
+}
