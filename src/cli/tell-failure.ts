@@ -1,3 +1,4 @@
+import { withoutUser } from '../spec/reference.js';
 import type { Command, Failure } from './command.js';
 import type { Console } from './console.js';
 import { EXIT_OK } from './exit-codes.js';
@@ -22,7 +23,7 @@ export async function tellFailure(
   }
   for (const line of stackLines(failure.thrown)) console.log.write('debug', line);
   if (console.settings.json) {
-    const document = command?.failureDocument?.(args, failure) ?? {
+    const document = command?.failureDocument?.(args.map(withoutLogin), failure) ?? {
       ok: false,
       error: errorDocument(failure.error, failure.exit),
     };
@@ -34,4 +35,9 @@ export async function tellFailure(
     }
   }
   return failure.exit;
+}
+
+/** An argument as documents repeat it; the name of a folder may have an @ in it. */
+function withoutLogin(argument: string): string {
+  return argument.startsWith('oci:') ? argument : withoutUser(argument);
 }

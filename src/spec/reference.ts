@@ -140,21 +140,25 @@ function parseDigestPart(digest: string, text: string): Digest {
 
 function bad(text: string, why: string): RegferryError {
   const expected = 'expected [registry/]repository[:tag][@digest]';
-  return new RegferryError(
-    'E_REFERENCE',
-    `"${withoutUser(text)}" is not an image reference: ${why}; ${expected}`,
-  );
+  return new RegferryError('E_REFERENCE', `"${shown(text)}" is not an image reference: ${why}; ${expected}`);
 }
 
 function badRepository(text: string, why: string): RegferryError {
   return new RegferryError(
     'E_REFERENCE',
-    `"${withoutUser(text)}" is not a repository: ${why}; expected [registry/]repository`,
+    `"${shown(text)}" is not a repository: ${why}; expected [registry/]repository`,
   );
 }
 
-/** The text for a message. Someone may have written user:password@registry: what is in front of the @ stays out then. */
-function withoutUser(text: string): string {
+function shown(text: string): string {
+  return printable(withoutUser(text), 200);
+}
+
+/**
+ * What may be shown of a text that was meant for a reference. Someone may have written `user:password@registry`: what is
+ * in front of the @ stays out then.
+ */
+export function withoutUser(text: string): string {
   const user = /^.*@(?!sha[0-9])/is.exec(text)?.[0] ?? '';
-  return printable(user.includes(':') ? `***@${text.slice(user.length)}` : text, 200);
+  return user.includes(':') ? `***@${text.slice(user.length)}` : text;
 }
