@@ -1,5 +1,6 @@
 import { PassThrough, Writable } from 'node:stream';
 
+import { loadApi, type Api } from '../../src/cli/api.js';
 import { processIo, type Io } from '../../src/cli/io.js';
 import { main } from '../../src/cli/main.js';
 
@@ -15,6 +16,8 @@ export interface CommandLineOptions {
   /** All of its environment. Without HOME, the home folder is one that does not exist. */
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
+  /** What the library is to be, for tests that look at what it throws. @default the library */
+  readonly load?: () => Promise<Api>;
 }
 
 /**
@@ -37,7 +40,7 @@ export async function commandLine(
     env: { HOME: '/nonexistent', PATH: process.env['PATH'] ?? '', ...options.env },
     onSignal: () => () => undefined,
   };
-  const code = await main(args, io);
+  const code = await main(args, io, options.load ?? loadApi);
   return { code, stdout: stdout.text, stderr: stderr.text };
 }
 
