@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+
+import { MemoryStore } from '../../../src/content/memory-store.js';
+import type { Manifest } from '../../../src/content/store.js';
+import { Lanes } from '../../../src/copy/lanes.js';
+import { nodeOf, Walk } from '../../../src/copy/walk.js';
+import { RegferryError } from '../../../src/errors.js';
+import { DEPTH, NODES } from '../../../src/spec/limits.js';
+import { OCI_INDEX, SCHEMA1 } from '../../../src/spec/media-types.js';
+import { blob, imageManifest, indexOf, seed, type FixtureImage } from '../../support/fixtures.js';
+import { descriptorOf, failureOf } from '../registry/open-repository.js';
+import { gate, Names, recordedStore, settled, started } from './recorded-store.js';
+
+const image = imageManifest({ layers: [blob(10, 1)] });
+const index = indexOf([{ image }, { image: imageManifest({ layers: [blob(10, 2)] }) }]);
+
+async function walking(root: FixtureImage, overrides = () => ({})) {
+  const names = new Names();
+  names.image(root);
+  const source = recordedStore(names, { host: 'source' }, overrides);
+  await seed(source.memory, root, '1');
+  return { source, walk: new Walk(source, new Lanes(2), {}) };
+}
+
+describe('a node', () => {
+  it('names children or blobs, in their order', () => {
+    expect(nodeOf(image.root).blobs.map(({ digest }) => digest)).toEqual([...image.blobs.keys()]);
+    expect(nodeOf(image.root).children).toEqual([]);
+    const children = index.manifests.slice(0, 2).map(({ descriptor }) => descriptor);
+    expect(nodeOf(index.root).children).toMatchObject(children);
+    expect(nodeOf(index.root).blobs).toEqual([]);
+  });
+
+  it('of a type that nobody knows names nothing', () => {
+    const bytes = Buffer.from('anything');
+    const node = nodeOf({ bytes, descriptor: { ...descriptorOf(bytes), mediaType: 'application/x-other' } });
+    expect([node.view.kind, node.children, node.blobs]).toEqual(['opaque', [], []]);
+  });
+
+  it('of Docker schema 1 is refused', () => {
+    const bytes = Buffer.from('{"schemaVersion":1}');
+    expect(() => nodeOf({ bytes, descriptor: { ...descriptorOf(bytes), mediaType: SCHEMA1 } })).toThrow(
+      /schema 1/,
+    );
+  });
+});
+
+describe('a walk', () => {
+  it('reads each manifest once, however many ask for it', async () => {
+    const { source, walk } = await walking(index);
+    const root = await walk.root({ tag: '1' });
+    const [child] = root.children;
+    if (child === undefined) throw new Error('no child');
+    const nodes = await Promise.all([walk.child(child, 1), walk.child(child, 1), walk.child(child, 3)]);
+    expect(new Set(nodes).size).toBe(1);
+    expect(await walk.child(root.manifest.descriptor, 1)).toBe(root);
+    expect(started(source)).toEqual(['fetch :1', 'fetch manifest-1']);
+  });
+
+  it('goes as deep as indexes are allowed to', async () => {
+    const { walk } = await walking(index);
+    const [child] = (await walk.root({ tag: '1' })).children;
+    if (child === undefined) throw new Error('no child');
+    expect(await failureOf(walk.child(child, DEPTH + 1))).toMatchObject({ code: 'E_LIMIT', side: 'source' });
+    await walk.child(child, DEPTH);
+  });
+
+  it('counts manifests and blobs, each once, and stops at too many', async () => {
+    const store = new MemoryStore();
+    const walk = new Walk(store, new Lanes(2), {});
+    await store.tag(indexWith(0, 9_999), '1');
+    const root = await walk.root({ tag: '1' });
+    await walk.child(root.manifest.descriptor, 1);
+    let error: unknown;
+    for (let page = 1; page <= 11 && error === undefined; page += 1) {
+      const next = indexWith(page * 9_999, 9_999);
+      await store.putManifest(next);
+      error = await walk.child(next.descriptor, 1).then(
+        () => undefined,
+        (failure: unknown) => failure,
+      );
+      if (error !== undefined) expect((page + 1) * 10_000).toBeGreaterThanOrEqual(NODES);
+    }
+    expect(error).toMatchObject({ code: 'E_LIMIT', side: 'source' });
+  });
+
+  it.each([
+    new RegferryError('E_NETWORK', 'unreachable'),
+    new RegferryError('E_NOT_FOUND', 'a hole in the index'),
+  ])("calls %s the source's error", async (failure) => {
+    const { walk } = await walking(index, () => ({ fetch: () => Promise.reject(failure) }));
+    const { code } = failure;
+    expect(await failureOf(walk.root({ tag: '1' }))).toMatchObject({ code, side: 'source' });
+    const { descriptor } = image.root;
+    expect(await failureOf(walk.child(descriptor, 1))).toMatchObject({ code, side: 'source' });
+    expect(await failureOf(walk.child(descriptor, 1))).toMatchObject({ code, side: 'source' });
+  });
+
+  it('can be waited for', async () => {
+    const hold = gate();
+    const { walk } = await walking(index, () => ({
+      fetch: () => hold.opened.then(() => Promise.reject(new RegferryError('E_CUT', 'cut'))),
+    }));
+    const child = walk.child(image.root.descriptor, 1);
+    child.catch(() => undefined);
+    let over = false;
+    const all = walk.settled().then(() => (over = true));
+    await settled();
+    expect(over).toBe(false);
+    hold.open();
+    await all;
+    await expect(child).rejects.toThrow('cut');
+  });
+});
+
+/** An index of so many entries that nobody will ever see. */
+function indexWith(from: number, count: number): Manifest {
+  const manifests = Array.from({ length: count }, (_, at) => ({
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    digest: `sha256:${(from + at).toString(16).padStart(64, '0')}`,
+    size: 1,
+  }));
+  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }));
+  return { bytes, descriptor: { ...descriptorOf(bytes), mediaType: OCI_INDEX } };
+}
