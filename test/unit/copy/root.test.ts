@@ -1,0 +1,122 @@
+import { Readable } from 'node:stream';
+
+import { describe, expect, it } from 'vitest';
+
+import type { CopyEvent } from '../../../src/copy/events.js';
+import { Lanes } from '../../../src/copy/lanes.js';
+import { narrowToPlatform } from '../../../src/copy/root.js';
+import { Walk } from '../../../src/copy/walk.js';
+import { RegferryError } from '../../../src/errors.js';
+import { parsePlatform } from '../../../src/spec/platform.js';
+import {
+  blob,
+  fixtureImages,
+  imageManifest,
+  indexOf,
+  seed,
+  type FixtureImage,
+} from '../../support/fixtures.js';
+import { failureOf } from '../registry/open-repository.js';
+import { Names, recordedStore, run, started, target, type Overrides } from './recorded-store.js';
+
+const amd64 = imageManifest({ platform: { os: 'linux', architecture: 'amd64' } });
+const arm64 = imageManifest({
+  platform: { os: 'linux', architecture: 'arm64', variant: 'v8' },
+  layers: [blob(9, 1)],
+});
+const index = indexOf([
+  { image: amd64, fields: { platform: { os: 'linux', architecture: 'amd64' } } },
+  { image: arm64, fields: { platform: { os: 'linux', architecture: 'arm64', variant: 'v8' } } },
+]);
+
+async function narrowed(image: FixtureImage, platform: string, overrides?: Overrides) {
+  const source = recordedStore(new Names(), { host: 'source', repository: 'app' }, overrides);
+  await seed(source.memory, image, '1');
+  const walk = new Walk(source, new Lanes(2), {});
+  const events: CopyEvent[] = [];
+  const node = await narrowToPlatform(await walk.root({ tag: '1' }), parsePlatform(platform), walk, {
+    source,
+    resume: { retries: 2, backoff: () => Promise.resolve() },
+    signal: new AbortController().signal,
+    emit: (event) => events.push(event),
+  });
+  return { digest: node.manifest.descriptor.digest, events, source };
+}
+
+describe('one platform', () => {
+  it.each([
+    ['linux/amd64', amd64],
+    ['linux/arm64', arm64],
+    ['linux/arm64/v8', arm64],
+  ])('%s is taken out of an index', async (platform, image) => {
+    const { digest, events, source } = await narrowed(index, platform);
+    expect(digest).toBe(image.root.descriptor.digest);
+    expect(events).toEqual([]);
+    expect(started(source)).toHaveLength(2);
+  });
+
+  it('that an index does not have is refused with what it has', async () => {
+    const error = await failureOf(narrowed(index, 'windows/amd64'));
+    expect(error.code).toBe('E_NO_SUCH_PLATFORM');
+    expect(error.message).toContain('linux/arm64');
+  });
+
+  it('leaves attestations behind, and says so', async () => {
+    const image = fixtureImages()['index with attestations'];
+    if (image === undefined) throw new Error('no such fixture');
+    const { events } = await narrowed(image, 'linux/amd64');
+    expect(events).toEqual([
+      { type: 'note', message: expect.stringContaining('2 attestation manifests are not copied') as string },
+    ]);
+  });
+
+  it('of a lone image is checked by its config', async () => {
+    const { digest } = await narrowed(arm64, 'linux/arm64');
+    expect(digest).toBe(arm64.root.descriptor.digest);
+    const error = await failureOf(narrowed(arm64, 'linux/amd64'));
+    expect(error).toMatchObject({ code: 'E_NO_SUCH_PLATFORM', side: 'source' });
+    expect(error.message).toContain('a single manifest, linux/arm64/v8');
+  });
+
+  it('of what names none is refused', async () => {
+    const image = fixtureImages()['artifact with empty config'];
+    if (image === undefined) throw new Error('no such fixture');
+    const error = await failureOf(narrowed(image, 'linux/amd64'));
+    expect(error.message).toContain('names no platform');
+  });
+
+  it('is read from the config though that broke off or came corrupt once', async () => {
+    let opened = 0;
+    const cut = new RegferryError('E_CUT', 'cut', { retryable: true });
+    const { digest } = await narrowed(amd64, 'linux/amd64', (memory) => ({
+      open: (descriptor, options) => {
+        opened += 1;
+        if (opened === 1) return Promise.resolve(Readable.from(breaking(cut), { objectMode: false }));
+        if (opened > 2) return memory.open(descriptor, options);
+        return Promise.resolve(Readable.from([Buffer.alloc(descriptor.size)], { objectMode: false }));
+      },
+    }));
+    expect([digest, opened]).toEqual([amd64.root.descriptor.digest, 3]);
+  });
+
+  it('becomes the root of a copy, with the other platforms left behind', async () => {
+    const source = recordedStore(new Names(), { host: 'source' });
+    await seed(source.memory, index, '1');
+    const to = recordedStore(new Names(), { host: 'target' });
+    const { root, targets } = await run({
+      source,
+      targets: [target(to, '2')],
+      platform: parsePlatform('linux/arm64'),
+    });
+    expect(root?.digest).toBe(arm64.root.descriptor.digest);
+    expect(to.memory.tagged('2')).toBe(arm64.root.descriptor.digest);
+    expect(targets[0]).toMatchObject({ verified: 'bytes', manifests: { copied: 1 } });
+    expect([...to.memory.manifests()]).toHaveLength(1);
+  });
+});
+
+async function* breaking(error: Error): AsyncGenerator<Buffer> {
+  await Promise.resolve();
+  yield Buffer.from('{');
+  throw error;
+}
