@@ -1,5 +1,5 @@
-import { mkdir, readdir, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { link, lstat, mkdir, readdir, rename, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 
 import { algorithmOf, encodedOf, type Digest } from '../spec/digest.js';
@@ -15,6 +15,9 @@ import {
   syncFolder,
   temporaryName,
 } from './plain-file.js';
+
+/** What a file system says that has no second names for files, that has no more of them, or that is another one. */
+const cannotLink = ['EXDEV', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'ENOENT'];
 
 /** The one files at the top of a layout that are read and written. */
 export type TopFile = 'oci-layout' | 'index.json';
@@ -40,13 +43,13 @@ export class LayoutFiles {
     });
   }
 
-  /** A stream of a blob's bytes from `offset`, unverified; undefined when there is no such blob. */
-  async openBlob(digest: Digest, offset: number): Promise<Readable | undefined> {
+  /** A stream of a blob's bytes from `offset` up to but without `end`, unverified; undefined when there is no such blob. */
+  async openBlob(digest: Digest, offset: number, end?: number): Promise<Readable | undefined> {
     const path = this.#blobPath(digest);
     return await guarded('read', path, async () => {
       if (!(await this.#hasBlobFolder(digest))) return undefined;
       const handle = await openForReading(path);
-      return handle === undefined ? undefined : fileStream(handle, path, offset);
+      return handle === undefined ? undefined : fileStream(handle, path, offset, end);
     });
   }
 
@@ -89,11 +92,62 @@ export class LayoutFiles {
 
   /** Moves a written file to where its blob belongs, making the folders on the way. */
   async placeBlob(file: NewFile, digest: Digest): Promise<void> {
-    const blobs = join(this.root, 'blobs');
-    const folder = join(blobs, algorithmOf(digest));
-    await this.makeFolder(blobs, this.root);
-    await this.makeFolder(folder, blobs);
-    await file.moveTo(folder, encodedOf(digest));
+    await file.moveTo(await this.#makeBlobFolder(digest), encodedOf(digest));
+  }
+
+  /**
+   * Gives a blob of another layout a second name in this one, without moving a byte; blobs never change, so that both may
+   * share them. False where there is no such blob, or where the file system cannot do it.
+   */
+  async linkBlob(from: LayoutFiles, digest: Digest): Promise<boolean> {
+    if ((await from.blobSize(digest)) === undefined) return false;
+    const path = this.#blobPath(digest);
+    const temporary = join(this.root, temporaryName());
+    return await guarded('write', path, async () => {
+      await this.#makeBlobFolder(digest);
+      try {
+        await link(from.#blobPath(digest), temporary);
+      } catch (error) {
+        if (cannotLink.some((code) => hasCode(error, code))) return false;
+        throw error;
+      }
+      try {
+        await rename(temporary, path);
+        await syncFolder(dirname(path));
+        return true;
+      } finally {
+        // Moving a name onto another one of the same file is done by doing nothing.
+        await unlink(temporary).catch(() => undefined);
+      }
+    });
+  }
+
+  /** Removes a blob. False when there is none. */
+  async removeBlob(digest: Digest): Promise<boolean> {
+    const path = this.#blobPath(digest);
+    return await guarded('remove', path, async () => {
+      if (!(await this.#hasBlobFolder(digest)) || (await plainSize(path)) === undefined) return false;
+      await unlink(path);
+      await syncFolder(dirname(path));
+      return true;
+    });
+  }
+
+  /**
+   * The size of index.json, and what tells one content of it from another: the file is only ever replaced. Undefined when
+   * there is none.
+   */
+  async indexState(): Promise<{ readonly stamp: string; readonly size: number } | undefined> {
+    const path = join(this.root, 'index.json');
+    return await guarded('look at', path, async () => {
+      try {
+        const { ino, size, mtimeNs } = await lstat(path, { bigint: true });
+        return { stamp: `${ino}/${size}/${mtimeNs}`, size: Number(size) };
+      } catch (error) {
+        if (hasCode(error, 'ENOENT')) return undefined;
+        throw error;
+      }
+    });
   }
 
   /** Makes a folder inside the layout unless it is there. */
@@ -110,6 +164,12 @@ export class LayoutFiles {
     });
   }
 
+  /** True when a writer works here, or was killed here: there are files that are not finished. */
+  async hasLeftovers(): Promise<boolean> {
+    const names = await guarded('read', this.root, () => readdir(this.root));
+    return names.some(isTemporaryName);
+  }
+
   /** Removes what writers that were killed left behind. Only for the holder of the lock. */
   async removeLeftovers(): Promise<void> {
     await guarded('clean', this.root, async () => {
@@ -119,10 +179,21 @@ export class LayoutFiles {
     });
   }
 
-  /** Names in the folder that are not this program's temporary files. */
-  async names(): Promise<string[]> {
-    const names = await guarded('read', this.root, () => readdir(this.root));
-    return names.filter((name) => !isTemporaryName(name));
+  /** Names in the folder, with or without those of folders, that are not this program's temporary files. */
+  async names(wanted: { readonly folders: boolean }): Promise<string[]> {
+    const entries = await guarded('read', this.root, () => readdir(this.root, { withFileTypes: true }));
+    return entries
+      .filter((entry) => wanted.folders || !entry.isDirectory())
+      .map(({ name }) => name)
+      .filter((name) => !isTemporaryName(name));
+  }
+
+  async #makeBlobFolder(digest: Digest): Promise<string> {
+    const blobs = join(this.root, 'blobs');
+    const folder = join(blobs, algorithmOf(digest));
+    await this.makeFolder(blobs, this.root);
+    await this.makeFolder(folder, blobs);
+    return folder;
   }
 
   async #hasBlobFolder(digest: Digest): Promise<boolean> {

@@ -19,6 +19,11 @@ export interface OpenLayoutOptions {
   readonly access: 'read' | 'write';
   /** For a writer: make the folder and the layout if they are missing. @default false */
   readonly create?: boolean | undefined;
+  /**
+   * For a new layout: let it have other folders beside its own, such as those of repositories below this one. Without it
+   * the folder must be empty. @default false
+   */
+  readonly nested?: boolean | undefined;
   /** Who takes the lock. @default this process */
   readonly holder?: Partial<LockHolder> | undefined;
 }
@@ -35,10 +40,9 @@ export async function openFolder(folder: string, options: OpenLayoutOptions): Pr
   let lock: LayoutLock | undefined;
   try {
     const files = new LayoutFiles(await findFolder(folder, create));
-    await checkLayout(files, folder, create);
+    await checkLayout(files, folder, options);
     if (options.access === 'write') {
-      lock = acquireLock(files.root, options.holder);
-      await lock.cleanOnce(() => files.removeLeftovers());
+      lock = await lockFolder(files, options.holder);
       if (create) await lock.exclusive(() => complete(files));
     }
     await readIndex(files);
@@ -47,6 +51,24 @@ export async function openFolder(folder: string, options: OpenLayoutOptions): Pr
     lock?.release();
     if (!isRegferryError(error) || error.code !== 'E_IO') throw error;
     throw new RegferryError('E_LAYOUT', error.message, { cause: error });
+  }
+}
+
+/**
+ * Takes the writers' lock of a layout, and removes what writers that were killed have left in it.
+ * Throws E_LAYOUT when another process has the lock.
+ */
+export async function lockFolder(
+  files: LayoutFiles,
+  holder?: Partial<LockHolder>,
+): Promise<LayoutLock> {
+  const lock = acquireLock(files.root, holder);
+  try {
+    await lock.cleanOnce(() => files.removeLeftovers());
+    return lock;
+  } catch (error) {
+    lock.release();
+    throw error;
   }
 }
 
@@ -65,7 +87,8 @@ async function findFolder(folder: string, create: boolean): Promise<string> {
 }
 
 /** Looks before anything is written: a folder with other things in it does not become a layout. */
-async function checkLayout(files: LayoutFiles, folder: string, create: boolean): Promise<void> {
+async function checkLayout(files: LayoutFiles, folder: string, options: OpenLayoutOptions): Promise<void> {
+  const create = options.access === 'write' && options.create === true;
   const marker = await files.openTop('oci-layout');
   if (marker !== undefined) {
     checkMarker(await readAll(marker, MARKER_BYTES, `${folder}: oci-layout`), folder);
@@ -73,7 +96,8 @@ async function checkLayout(files: LayoutFiles, folder: string, create: boolean):
     throw noLayout(folder, 'it has no blobs folder');
   }
   if (!create) throw noLayout(folder, 'it has no oci-layout file');
-  const others = (await files.names()).filter((name) => name !== LOCK_FILE);
+  const names = await files.names({ folders: options.nested !== true });
+  const others = names.filter((name) => name !== LOCK_FILE);
   if (others.length > 0)
     throw noLayout(folder, 'it has no oci-layout file and is not empty; name an empty or a new folder');
 }

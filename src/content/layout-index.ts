@@ -5,18 +5,14 @@ import { parseDescriptor, type Descriptor } from '../spec/descriptor.js';
 import type { Digest } from '../spec/digest.js';
 import { isJsonObject, own, parseJson, type JsonObject } from '../spec/json.js';
 import { OCI_INDEX } from '../spec/media-types.js';
-import type { Platform } from '../spec/platform.js';
+import { entryOf, isOf, refName, withoutRefName } from './layout-entry.js';
 import type { LayoutFiles } from './layout-files.js';
 import { readAll } from './verify.js';
 
+export { isRefName, REF_NAME } from './layout-entry.js';
+
 /** Most bytes of an index.json, as for any other index. */
 export const INDEX_BYTES: number = 4 * 1024 * 1024;
-
-/** The annotation of an index.json entry that holds its tag. https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md */
-export const REF_NAME = 'org.opencontainers.image.ref.name';
-
-/** What can stand in a tag list or a message as it is. Other names are kept in the file and match nothing. */
-const USABLE_NAME = /^[\x21-\x7e]{1,255}$/;
 
 /**
  * What an index.json says. It is not addressed by its content, so it may be written anew; what this program does not
@@ -79,6 +75,18 @@ export class LayoutIndex {
     return this.#matching((entry) => own(entry, 'digest') === digest)[0];
   }
 
+  /** The images of the layout as far as their entries can be read: those of other tools may be malformed. */
+  readableRoots(): Descriptor[] {
+    const readable = this.#entries.filter((entry) => {
+      try {
+        return parseDescriptor(entry, 'index.json').digest === own(entry, 'digest');
+      } catch {
+        return false;
+      }
+    });
+    return new LayoutIndex(this.#document, readable).roots();
+  }
+
   /** The images of the layout: the first entry of each digest. Throws E_LAYOUT or E_ALGORITHM for a malformed entry. */
   roots(): Descriptor[] {
     const roots = new Map<Digest, Descriptor>();
@@ -92,9 +100,8 @@ export class LayoutIndex {
   tag(descriptor: Descriptor, tag: string): LayoutIndex {
     const named = this.#entries.flatMap((entry, at) => (refName(entry) === tag ? [at] : []));
     const [first] = named;
-    if (named.length === 1 && first !== undefined && sameContent(this.#entries[first], descriptor))
-      return this;
-    const entry = toEntry(descriptor, tag);
+    if (named.length === 1 && first !== undefined && isOf(this.#entries[first], descriptor)) return this;
+    const entry = entryOf(descriptor, tag);
     const rest = this.#entries.flatMap((old, at) =>
       at === first ? [entry] : named.includes(at) ? [] : [old],
     );
@@ -103,8 +110,38 @@ export class LayoutIndex {
 
   /** The index with an untagged entry for a descriptor; itself if it has any entry of that digest. */
   root(descriptor: Descriptor): LayoutIndex {
-    if (this.#entries.some((entry) => sameContent(entry, descriptor))) return this;
-    return this.#withEntries([...this.#entries, toEntry(descriptor)]);
+    if (this.#entries.some((entry) => isOf(entry, descriptor))) return this;
+    return this.#withEntries([...this.#entries, entryOf(descriptor)]);
+  }
+
+  /**
+   * The index without a tag. Its manifest stays in the list, so that it can still be found by digest; itself if there is
+   * no such tag.
+   */
+  untag(tag: string): LayoutIndex {
+    const named = this.#entries.filter((entry) => refName(entry) === tag);
+    const others = this.#entries.filter((entry) => refName(entry) !== tag);
+    if (named.length === 0) return this;
+    const lost = named.filter((entry, at) => {
+      const digest = own(entry, 'digest');
+      const isSame = (other: JsonObject): boolean => own(other, 'digest') === digest;
+      return !others.some(isSame) && named.findIndex(isSame) === at;
+    });
+    return this.#withEntries([...others, ...lost.map(withoutRefName)]);
+  }
+
+  /** The index without the entries of a digest, tagged or not; itself if there are none. */
+  drop(digest: Digest): LayoutIndex {
+    const rest = this.#entries.filter((entry) => own(entry, 'digest') !== digest);
+    return rest.length === this.#entries.length ? this : this.#withEntries(rest);
+  }
+
+  /** The index without the untagged entries of a digest; itself if there are none. */
+  dropUntagged(digest: Digest): LayoutIndex {
+    const rest = this.#entries.filter(
+      (entry) => own(entry, 'digest') !== digest || refName(entry) !== undefined,
+    );
+    return rest.length === this.#entries.length ? this : this.#withEntries(rest);
   }
 
   /** The file's bytes. Throws E_LIMIT when it could not be read again. */
@@ -142,46 +179,6 @@ export async function readIndex(files: LayoutFiles): Promise<LayoutIndex> {
       ? new RegferryError(error.code, `${files.root}: ${error.message}`, { cause: error })
       : error;
   }
-}
-
-/** True for a name that an entry can be given and found by. */
-export function isRefName(name: string): boolean {
-  return USABLE_NAME.test(name);
-}
-
-function refName(entry: JsonObject): string | undefined {
-  const annotations = own(entry, 'annotations');
-  const name = isJsonObject(annotations) ? own(annotations, REF_NAME) : undefined;
-  return typeof name === 'string' && isRefName(name) ? name : undefined;
-}
-
-function sameContent(entry: JsonObject | undefined, { digest, size, mediaType }: Descriptor): boolean {
-  if (entry === undefined) return false;
-  return (
-    own(entry, 'digest') === digest && own(entry, 'size') === size && own(entry, 'mediaType') === mediaType
-  );
-}
-
-/** Annotations of the source's own entry are left behind: they name it by the source's tag. */
-function toEntry(descriptor: Descriptor, tag?: string): JsonObject {
-  const { mediaType, digest, size, platform, artifactType } = descriptor;
-  return {
-    mediaType,
-    digest,
-    size,
-    ...(artifactType !== undefined && { artifactType }),
-    ...(platform !== undefined && { platform: toJson(platform) }),
-    ...(tag !== undefined && { annotations: { [REF_NAME]: tag } }),
-  };
-}
-
-function toJson({ os, architecture, variant, osVersion }: Platform): JsonObject {
-  return {
-    architecture,
-    os,
-    ...(osVersion !== undefined && { 'os.version': osVersion }),
-    ...(variant !== undefined && { variant }),
-  };
 }
 
 function asLayoutError<T>(read: () => T): T {

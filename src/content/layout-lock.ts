@@ -191,6 +191,7 @@ function heldBy(path: string, other: LockRecord | undefined): RegferryError {
   return new RegferryError(
     'E_LAYOUT',
     `${path} is held by ${who}, which writes to this layout; wait for it, or remove the file if it no longer runs`,
+    { retryable: true },
   );
 }
 

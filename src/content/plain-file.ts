@@ -48,6 +48,14 @@ export class NewFile {
     });
   }
 
+  /** The bytes that were written, read back. */
+  async *bytes(): AsyncGenerator<Buffer, void, void> {
+    const handle = await guarded('read', this.#path, () => openForReading(this.#path));
+    if (handle === undefined) return;
+    const pieces: AsyncIterable<Buffer> = fileStream(handle, this.#path, 0);
+    yield* pieces;
+  }
+
   /** Makes the bytes durable and gives the file its name, in place of what had that name. Throws E_IO. */
   async moveTo(folder: string, name: string): Promise<void> {
     const path = join(folder, name);
@@ -103,13 +111,23 @@ export async function openForReading(path: string): Promise<FileHandle | undefin
   }
 }
 
-/** The bytes of an open file from `offset`; closes it at the end. What cannot be read is E_IO. */
-export function fileStream(handle: FileHandle, path: string, offset: number): Readable {
+/** The bytes of an open file from `offset` up to but without `end`; closes it at the end. What cannot be read is E_IO. */
+export function fileStream(
+  handle: FileHandle,
+  path: string,
+  offset: number,
+  end: number = Infinity,
+): Readable {
   let position = offset;
   return new Readable({
     highWaterMark: READ_BYTES,
     read(size) {
-      handle.read(Buffer.allocUnsafe(size), 0, size, position).then(
+      const wanted = Math.min(size, end - position);
+      if (wanted <= 0) {
+        this.push(null);
+        return;
+      }
+      handle.read(Buffer.allocUnsafe(wanted), 0, wanted, position).then(
         ({ bytesRead, buffer }) => {
           position += bytesRead;
           this.push(bytesRead === 0 ? null : buffer.subarray(0, bytesRead));

@@ -52,6 +52,8 @@ export interface ContentSource {
   readonly metered: boolean;
   /** The store and repository in words, for messages: `registry.example.com/app`, `oci:folder`. */
   toString(): string;
+  /** Told that so many requests are about to be made at once, for stores that have to connect first. Never throws. */
+  prepare?(requests: number, op?: Op): void;
   /** HEAD. Undefined only after a clean "not found"; a size of -1 means that the server did not tell. */
   resolve(key: ManifestKey, op?: Op): Promise<Descriptor | undefined>;
   /** One GET: the descriptor (digest computed here) and the bytes. Throws E_NOT_FOUND, E_DIGEST_MISMATCH, E_SIZE_MISMATCH, E_LIMIT. */

@@ -14,7 +14,11 @@ export interface RegistryState {
   readonly manifestBytes: number;
   /** Whether manifests may be pushed before what they name is there. */
   readonly sparse: boolean;
-  /** Most tags on one page. */
+  /** True for the Authorization header of someone who may use the registry; undefined where everyone may. */
+  readonly isAllowed: ((authorization: string | undefined) => boolean | Promise<boolean>) | undefined;
+  /** Whether nothing may be written. */
+  readonly readOnly: boolean;
+  /** Most entries on one page of a list. */
   readonly pageSize: number;
 }
 

@@ -18,10 +18,12 @@ export interface RequestEntry {
   readonly bytesIn: number;
   /** Body bytes that were handed to the connection. */
   readonly bytesOut: number;
+  /** Milliseconds from the first line of the request to the end of the answer. */
+  readonly ms: number;
 }
 
 /** Headers of an answer. `Content-Length` is set by {@link Exchange}. */
-export type AnswerHeaders = Readonly<Record<string, string>>;
+export type AnswerHeaders = Readonly<Record<string, string | readonly string[]>>;
 
 /** One request and its answer. */
 export class Exchange {
@@ -33,10 +35,14 @@ export class Exchange {
   readonly query: URLSearchParams;
   readonly request: IncomingMessage;
   #response: ServerResponse;
+  readonly #now: () => number;
+  readonly #startedAt: number;
   #bytesIn = 0;
   #bytesOut = 0;
 
-  constructor(request: IncomingMessage, response: ServerResponse) {
+  constructor(request: IncomingMessage, response: ServerResponse, now: () => number) {
+    this.#now = now;
+    this.#startedAt = now();
     const url = request.url ?? '/';
     const mark = url.indexOf('?');
     this.request = request;
@@ -136,6 +142,7 @@ export class Exchange {
         status: this.#response.headersSent ? this.#response.statusCode : 499,
         bytesIn: this.#bytesIn,
         bytesOut: this.#bytesOut,
+        ms: this.#now() - this.#startedAt,
       });
     });
   }

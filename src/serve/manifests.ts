@@ -31,9 +31,13 @@ export async function getManifest(
   else exchange.send(200, headers, manifest.bytes);
 }
 
+/** Most tags that one push by digest may set. */
+const mostTags = 100;
+
 /**
  * `PUT /v2/<name>/manifests/<tag or digest>`. What the manifest names must be there already, its subject excepted.
- * `?digest=` gives a tagged manifest a digest of another algorithm.
+ * `?digest=` gives a tagged manifest a digest of another algorithm; `?tag=`, as often as needed, sets tags with a push by
+ * digest, which OCI-Tag confirms.
  * https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
  */
 export async function putManifest(context: RouteContext, reference: string): Promise<void> {
@@ -44,6 +48,7 @@ export async function putManifest(context: RouteContext, reference: string): Pro
     throw new Refusal(400, code, 'a manifest is named by a tag, or by a sha256 or sha512 digest');
   }
   const wanted = 'digest' in key ? key.digest : wantedDigest(exchange.query);
+  const tags = 'tag' in key ? [key.tag] : wantedTags(exchange.query);
   const bytes = await readBody(context);
   const digest = digestOf(bytes, wanted === undefined ? 'sha256' : algorithmOf(wanted));
   if (wanted !== undefined && digest !== wanted) {
@@ -55,12 +60,13 @@ export async function putManifest(context: RouteContext, reference: string): Pro
   const repository = await registry.storage.create(context.name);
   if (!registry.sparse) await checkNamed(repository, view);
   const manifest = { descriptor: { mediaType, digest, size: bytes.length }, bytes };
-  await repository.putManifest(manifest, 'tag' in key ? [key.tag] : []);
+  await repository.putManifest(manifest, tags);
   const subject = view.kind === 'opaque' ? undefined : view.subject?.digest;
   exchange.send(201, {
     Location: `/v2/${context.name}/manifests/${digest}`,
     'Docker-Content-Digest': digest,
     ...(subject !== undefined && { 'OCI-Subject': subject }),
+    ...('digest' in key && tags.length > 0 && { 'OCI-Tag': tags }),
   });
 }
 
@@ -85,6 +91,18 @@ function manifestKey(reference: string): { readonly tag: string } | { readonly d
 
 function wantedDigest(query: URLSearchParams): Digest | undefined {
   return query.has('digest') ? digestParameter(query.get('digest')) : undefined;
+}
+
+function wantedTags(query: URLSearchParams): readonly string[] {
+  const given = query.getAll('tag');
+  if (given.length > mostTags) {
+    throw new Refusal(414, 'TAG_INVALID', `one push can set at most ${mostTags} tags`);
+  }
+  const wrong = given.find((tag) => !isTag(tag));
+  if (wrong === undefined) return [...new Set(given)];
+  throw new Refusal(400, 'TAG_INVALID', 'a tag has letters, digits, . _ and -, and at most 128 of them', {
+    detail: { tag: wrong },
+  });
 }
 
 async function readBody(context: RouteContext): Promise<Buffer> {

@@ -30,11 +30,6 @@ export class MemoryRegistry implements RegistryStorage {
     return this.#room.used;
   }
 
-  /** Names of the repositories, in the order in which they were made. */
-  get names(): readonly string[] {
-    return [...this.#stores.keys()];
-  }
-
   /** The content of a repository, which is made where there is none: to look into it, or to fill it without HTTP. */
   store(name: string): MemoryStore {
     let store = this.#stores.get(name);
@@ -44,6 +39,15 @@ export class MemoryRegistry implements RegistryStorage {
       this.#stores.set(name, store);
     }
     return store;
+  }
+
+  hasPlaceFor(): boolean {
+    return true;
+  }
+
+  async *names(): AsyncGenerator<string, void, undefined> {
+    await Promise.resolve();
+    yield* [...this.#stores.keys()];
   }
 
   repository(name: string): Promise<RepositoryStorage | undefined> {

@@ -6,6 +6,7 @@ import type { Manifest, ManifestKey } from '../content/store.js';
 import { BlobVerifier } from '../content/verify.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import type { Digest } from '../spec/digest.js';
+import { factsOf } from './manifest-facts.js';
 import type { ByteRange } from './range.js';
 import type { Room } from './room.js';
 import type { IncomingBlob, RepositoryStorage } from './storage.js';
@@ -57,9 +58,12 @@ export class MemoryRepository implements RepositoryStorage {
     return Promise.resolve(digest === undefined ? undefined : this.#store.manifest(digest));
   }
 
-  async *manifests(): AsyncGenerator<Manifest, void, undefined> {
+  async *referrers(subject: Digest, after = ''): AsyncGenerator<Manifest, void, undefined> {
     await Promise.resolve();
-    yield* [...this.#store.manifests()];
+    const found = [...this.#store.manifests()].filter(({ descriptor, bytes }) => {
+      return descriptor.digest > after && factsOf(bytes, descriptor.mediaType).subject === subject;
+    });
+    yield* found.sort((a, b) => (a.descriptor.digest < b.descriptor.digest ? -1 : 1));
   }
 
   async putManifest(manifest: Manifest, tags: readonly string[]): Promise<void> {

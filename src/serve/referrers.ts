@@ -1,15 +1,19 @@
-import { isRegferryError } from '../errors.js';
 import type { Manifest } from '../content/store.js';
 import type { Digest } from '../spec/digest.js';
 import { isJsonObject, own, parseJson } from '../spec/json.js';
+import { MANIFEST_BYTES } from '../spec/limits.js';
 import { viewManifest } from '../spec/manifest.js';
-import type { ManifestView } from '../spec/manifest.js';
 import { OCI_INDEX } from '../spec/media-types.js';
 import type { RouteContext } from './context.js';
+import { linkTo, pageLimit } from './pages.js';
 import type { RepositoryStorage } from './storage.js';
 
+/** Bytes of a page that are not entries: what stands around the list. */
+const frameBytes = 200;
+
 /**
- * `GET /v2/<name>/referrers/<digest>[?artifactType=]`: an index of the manifests whose subject this digest is.
+ * `GET /v2/<name>/referrers/<digest>[?artifactType=]`: an index of the manifests whose subject this digest is, in the order
+ * of their digests. A Link leads on where there are more than fit on a page, which is no longer than a manifest may be.
  * https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
  */
 export async function listReferrers(
@@ -17,33 +21,45 @@ export async function listReferrers(
   repository: RepositoryStorage | undefined,
   subject: Digest,
 ): Promise<void> {
-  const { exchange } = context;
+  const { exchange, registry, name } = context;
   const wanted = exchange.query.get('artifactType');
-  const manifests: object[] = [];
-  for await (const manifest of repository?.manifests() ?? []) {
-    const view = viewOf(manifest);
-    if (view === undefined || view.kind === 'opaque' || view.subject?.digest !== subject) continue;
-    const config = view.kind === 'image' ? view.config.mediaType : undefined;
-    const artifactType = view.artifactType ?? config;
+  const limit = Math.max(1, pageLimit(exchange.query.get('n'), registry.pageSize));
+  const manifests: string[] = [];
+  let room = MANIFEST_BYTES - frameBytes;
+  let last = exchange.query.get('last') ?? '';
+  let hasMore = false;
+  for await (const manifest of repository?.referrers(subject, last) ?? []) {
+    const { artifactType, annotations } = describe(manifest);
     if (wanted !== null && artifactType !== wanted) continue;
-    manifests.push({ ...manifest.descriptor, artifactType, annotations: annotationsOf(manifest) });
+    const entry = JSON.stringify({ ...manifest.descriptor, artifactType, annotations });
+    room -= Buffer.byteLength(entry) + 1;
+    hasMore = manifests.length === limit || (room < 0 && manifests.length > 0);
+    if (hasMore) break;
+    manifests.push(entry);
+    last = manifest.descriptor.digest;
   }
-  const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests };
-  const filters: Record<string, string> = wanted === null ? {} : { 'OCI-Filters-Applied': 'artifactType' };
-  exchange.send(200, { 'Content-Type': OCI_INDEX, ...filters }, Buffer.from(`${JSON.stringify(index)}\n`));
+  const filter = wanted === null ? {} : { artifactType: wanted };
+  const next = new URLSearchParams({ ...filter, n: String(limit), last });
+  exchange.send(
+    200,
+    {
+      'Content-Type': OCI_INDEX,
+      ...(wanted !== null && { 'OCI-Filters-Applied': 'artifactType' }),
+      ...(hasMore && linkTo(`/v2/${name}/referrers/${subject}`, next)),
+    },
+    Buffer.from(`{"schemaVersion":2,"mediaType":"${OCI_INDEX}","manifests":[${manifests.join(',')}]}\n`),
+  );
 }
 
-/** What the manifest says, or nothing for one that came in by another way than a push and cannot be read. */
-function viewOf(manifest: Manifest): ManifestView | undefined {
-  try {
-    return viewManifest(manifest.bytes, manifest.descriptor.mediaType);
-  } catch (error) {
-    if (isRegferryError(error)) return undefined;
-    throw error;
-  }
-}
-
-function annotationsOf(manifest: Manifest): unknown {
-  const document = parseJson(manifest.bytes, 'manifest');
-  return isJsonObject(document) ? own(document, 'annotations') : undefined;
+/** An image without an artifactType is known by its config's type. */
+function describe({ bytes, descriptor }: Manifest): {
+  artifactType: string | undefined;
+  annotations: unknown;
+} {
+  const view = viewManifest(bytes, descriptor.mediaType);
+  const document = parseJson(bytes, 'manifest');
+  const annotations = isJsonObject(document) ? own(document, 'annotations') : undefined;
+  if (view.kind === 'opaque') return { artifactType: undefined, annotations };
+  const config = view.kind === 'image' ? view.config.mediaType : undefined;
+  return { artifactType: view.artifactType ?? config, annotations };
 }

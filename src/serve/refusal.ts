@@ -1,5 +1,5 @@
 /**
- * Error codes of the distribution specification, and `UNKNOWN` for what it has no code for.
+ * Error codes of the distribution specification, and `UNKNOWN` and `UNAVAILABLE` for what it has no code for.
  * https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
  */
 export type RefusalCode =
@@ -17,6 +17,9 @@ export type RefusalCode =
   | 'RANGE_INVALID'
   | 'SIZE_INVALID'
   | 'TAG_INVALID'
+  | 'TOOMANYREQUESTS'
+  | 'UNAUTHORIZED'
+  | 'UNAVAILABLE'
   | 'UNKNOWN'
   | 'UNSUPPORTED';
 
@@ -26,6 +29,8 @@ export interface RefusalDetails {
   readonly headers?: Readonly<Record<string, string>>;
   /** The `detail` of the error in the body. */
   readonly detail?: unknown;
+  /** What went wrong on the registry's side: for its operator, not for the client. */
+  readonly cause?: unknown;
 }
 
 /** An answer that is an error: thrown by a route, written by the handler, never seen outside of serve/. */
@@ -37,7 +42,7 @@ export class Refusal extends Error {
   readonly detail: unknown;
 
   constructor(status: number, code: RefusalCode, message: string, details: RefusalDetails = {}) {
-    super(message);
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.status = status;
     this.code = code;
     this.headers = details.headers ?? {};

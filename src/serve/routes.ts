@@ -1,4 +1,5 @@
 import { deleteBlob, getBlob } from './blobs.js';
+import { listRepositories } from './catalog.js';
 import type { RegistryState, RouteContext } from './context.js';
 import type { Exchange } from './exchange.js';
 import { deleteManifest, getManifest, putManifest } from './manifests.js';
@@ -80,9 +81,15 @@ const routes: readonly Route[] = [
 
 /** Answers one request, or throws the {@link Refusal} that is its answer. */
 export async function route(registry: RegistryState, exchange: Exchange): Promise<void> {
+  await admit(registry, exchange);
   const path = decoded(exchange.path);
   if (path === '/v2/' || path === '/v2') {
     ping(exchange);
+    return;
+  }
+  if (path === '/v2/_catalog') {
+    checkMethod(exchange, ['GET', 'HEAD']);
+    await listRepositories(registry, exchange);
     return;
   }
   for (const { path: pattern, methods } of routes) {
@@ -92,6 +99,10 @@ export async function route(registry: RegistryState, exchange: Exchange): Promis
     if (!isRepositoryName(name)) {
       throw new Refusal(400, 'NAME_INVALID', 'a repository has parts of a-z and 0-9 between slashes');
     }
+    if (!registry.storage.hasPlaceFor(name)) {
+      const message = 'no part of a repository may be blobs, index.json or oci-layout here';
+      throw new Refusal(400, 'NAME_INVALID', message);
+    }
     const handle = Object.hasOwn(methods, exchange.method) ? methods[exchange.method] : undefined;
     if (handle === undefined) throw methodRefusal(Object.keys(methods));
     await handle({ exchange, registry, name }, argument);
@@ -100,9 +111,27 @@ export async function route(registry: RegistryState, exchange: Exchange): Promis
   throw new Refusal(404, 'UNSUPPORTED', 'there is nothing at this path');
 }
 
+/** Throws a 401 without a password where one is needed, and a 405 for a write where nothing may be written. */
+async function admit(registry: RegistryState, exchange: Exchange): Promise<void> {
+  const { isAllowed, readOnly } = registry;
+  if (isAllowed !== undefined && !(await isAllowed(exchange.header('authorization')))) {
+    throw new Refusal(401, 'UNAUTHORIZED', 'this registry wants a user name and a password', {
+      headers: { 'WWW-Authenticate': 'Basic realm="regferry", charset="UTF-8"' },
+    });
+  }
+  if (readOnly && !['GET', 'HEAD'].includes(exchange.method)) {
+    const message = 'this registry is read-only';
+    throw new Refusal(405, 'UNSUPPORTED', message, { headers: { Allow: 'GET, HEAD' } });
+  }
+}
+
 function ping(exchange: Exchange): void {
-  if (exchange.method !== 'GET' && exchange.method !== 'HEAD') throw methodRefusal(['GET', 'HEAD']);
+  checkMethod(exchange, ['GET', 'HEAD']);
   exchange.send(200, { 'Content-Type': 'application/json' }, Buffer.from('{}\n'));
+}
+
+function checkMethod(exchange: Exchange, methods: readonly string[]): void {
+  if (!methods.includes(exchange.method)) throw methodRefusal(methods);
 }
 
 function decoded(path: string): string {

@@ -1,14 +1,25 @@
 import { createServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import type { Server } from 'node:http';
 
 import { RegferryError } from '../errors.js';
-import { createRegistryHandler } from './handler.js';
+import { createRegistryService } from './handler.js';
 import type { RegistryHandlerOptions, RequestHandler } from './handler.js';
 import { MemoryRegistry } from './memory-registry.js';
 import type { RegistryStorage } from './storage.js';
 
-/** Longer than a client keeps an idle connection, so that it is never the server that closes one under a request. */
-const keepAliveMs = 75_000;
+const timeouts = {
+  /** Longer than a client keeps an idle connection, so that it is never the server that closes one under a request. */
+  keepAliveTimeout: 75_000,
+  /** A slow upload may take longer than the 300 s that node gives a request. */
+  requestTimeout: 0,
+};
+
+/** How long nothing may move on a connection in the middle of a request: a client that is gone holds an upload until then. */
+const idleMs = 5 * 60 * 1000;
+
+/** How often uploads that have rested for too long are looked for. */
+const sweepMs = 60 * 1000;
 
 const listenReasons: ReadonlyMap<string, string> = new Map([
   ['EADDRINUSE', 'the port is taken; choose another, or 0 for any that is free'],
@@ -18,13 +29,22 @@ const listenReasons: ReadonlyMap<string, string> = new Map([
 ]);
 const reachedAsLocalhost: ReadonlySet<string> = new Set(['127.0.0.1', '::1', '0.0.0.0', '::']);
 
+/** A certificate and its key, both as PEM text. */
+export interface TlsIdentity {
+  /** The certificate, followed by those of the authorities between it and the root. */
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** Where to listen, and when to stop. */
 export interface ListenOptions {
   /** Address or name to listen on. @default '127.0.0.1' */
   readonly host?: string | undefined;
   /** Port; 0 for any that is free. @default 0 */
   readonly port?: number | undefined;
-  /** Closes the server. */
+  /** Speak https with this certificate. @default plain http */
+  readonly tls?: TlsIdentity | undefined;
+  /** Closes the server at once. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -32,10 +52,12 @@ export interface ListenOptions {
 export interface ServeOptions extends ListenOptions, Omit<RegistryHandlerOptions, 'storage'> {
   /** @default a new {@link MemoryRegistry} */
   readonly storage?: RegistryStorage | undefined;
+  /** Calls back every so many milliseconds, until what it gives is called. @default setInterval, which keeps no process alive */
+  readonly every?: ((ms: number, work: () => void) => () => void) | undefined;
 }
 
-/** A registry that listens. */
-export interface ServedRegistry {
+/** A server that listens. */
+export interface ListeningServer {
   /** Base URL by address, as in `http://127.0.0.1:5000`. */
   readonly url: string;
   /** The registry's name in references: `localhost:5000` where that reaches it, else `address:port`. */
@@ -45,27 +67,78 @@ export interface ServedRegistry {
   close(): Promise<void>;
 }
 
-/** Starts a registry. Throws E_LISTEN when it cannot listen there. */
-export function serveRegistry(options: ServeOptions = {}): Promise<ServedRegistry> {
-  const storage = options.storage ?? new MemoryRegistry();
-  return listen(createRegistryHandler({ ...options, storage }), options);
+/** A registry that listens. */
+export interface ServedRegistry extends ListeningServer {
+  /**
+   * Stops in order: no new connection and no new request is taken, and those that run have until `patience` resolves to
+   * come to their end. Then as `close`.
+   */
+  stop(patience: Promise<unknown>): Promise<void>;
 }
 
-/** Starts a plain HTTP server that calls the handler. Throws E_LISTEN when it cannot listen there. */
-export async function listen(handler: RequestHandler, options: ListenOptions = {}): Promise<ServedRegistry> {
-  const { host = '127.0.0.1', port = 0, signal } = options;
+/** Starts a registry. Throws E_LISTEN when it cannot listen there, E_CONFIG for a certificate or a key that is none. */
+export async function serveRegistry(options: ServeOptions = {}): Promise<ServedRegistry> {
+  const storage = options.storage ?? new MemoryRegistry();
+  const service = createRegistryService({ ...options, storage });
+  const { server, listening } = await start(service.handle, options);
+  const tell = options.onError ?? (() => undefined);
+  const stopSweeping = (options.every ?? everyInterval)(sweepMs, () => void service.sweep().catch(tell));
+  let closed: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    stopSweeping();
+    closed ??= Promise.all([listening.close(), service.close()]).then(() => undefined);
+    return closed;
+  };
+  options.signal?.addEventListener('abort', () => void close(), { once: true });
+  const stop = async (patience: Promise<unknown>): Promise<void> => {
+    server.close();
+    server.closeIdleConnections();
+    await Promise.race([service.drain(), patience]);
+    await close();
+  };
+  return { ...listening, close, stop };
+}
+
+/** Starts a server that calls the handler. Throws as {@link serveRegistry} does. */
+export async function listen(handler: RequestHandler, options: ListenOptions = {}): Promise<ListeningServer> {
+  const { listening } = await start(handler, options);
+  options.signal?.addEventListener('abort', () => void listening.close(), { once: true });
+  return listening;
+}
+
+async function start(
+  handler: RequestHandler,
+  options: ListenOptions,
+): Promise<{ readonly server: Server; readonly listening: ListeningServer }> {
+  const { host = '127.0.0.1', port = 0, signal, tls } = options;
   signal?.throwIfAborted();
-  // A slow upload may take longer than the 300 s that node gives a request.
-  const server = createServer({ requestTimeout: 0, keepAliveTimeout: keepAliveMs }, handler);
+  const server = tls === undefined ? createServer(timeouts, handler) : createTlsServer(tls, handler);
+  server.setTimeout(idleMs);
   await listening(server, host, port);
   const bound = boundPort(server);
+  const scheme = tls === undefined ? 'http' : 'https';
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => {
     closed ??= closeServer(server);
     return closed;
   };
-  signal?.addEventListener('abort', () => void close(), { once: true });
-  return { url: `http://${bracketed(host)}:${bound}`, host: hostName(host, bound), port: bound, close };
+  const url = `${scheme}://${bracketed(host)}:${bound}`;
+  return { server, listening: { url, host: hostName(host, bound), port: bound, close } };
+}
+
+function createTlsServer(tls: TlsIdentity, handler: RequestHandler): Server {
+  try {
+    return createHttpsServer({ ...timeouts, cert: tls.cert, key: tls.key }, handler);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `cannot use the certificate and key: ${reason}; both are PEM, and the key belongs to the certificate`;
+    throw new RegferryError('E_CONFIG', message, { cause: error });
+  }
+}
+
+function everyInterval(ms: number, work: () => void): () => void {
+  const timer = setInterval(work, ms).unref();
+  return () => clearInterval(timer);
 }
 
 function listening(server: Server, host: string, port: number): Promise<void> {

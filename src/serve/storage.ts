@@ -1,39 +1,45 @@
 import type { Readable } from 'node:stream';
 
 import type { Manifest, ManifestKey } from '../content/store.js';
-import type { Digest } from '../spec/digest.js';
+import type { Algorithm, Digest } from '../spec/digest.js';
 import type { ByteRange } from './range.js';
 
 /**
- * What a registry keeps its repositories in. The handler knows nothing else of them: memory is one implementation
- * (memory-registry.ts), a folder of OCI layouts can be another. Names were checked against the specification's grammar.
+ * What a registry keeps its repositories in. The handler knows nothing else of them: memory (memory-registry.ts) and a
+ * folder of OCI layouts (folder-registry.ts) are the implementations. Names were checked against the specification's
+ * grammar, and by `hasPlaceFor`.
  */
 export interface RegistryStorage {
+  /** False for a name that the grammar allows and that cannot be kept here. */
+  hasPlaceFor(name: string): boolean;
   /** A repository that exists. */
   repository(name: string): Promise<RepositoryStorage | undefined>;
   /** A repository, made where there is none. Called when something is about to be written to it. */
   create(name: string): Promise<RepositoryStorage>;
+  /** The name of every repository, in any order. */
+  names(): AsyncIterable<string>;
 }
 
 /**
- * One repository of a registry. Writes that reject with `E_LIMIT` are answered with 507: there is no room left.
- * A write is durable, and seen by every reader, once its promise resolves.
+ * One repository of a registry. Writes that reject with `E_LIMIT` are answered with 507: there is no room left. A write
+ * that cannot be done now, because another process writes there, throws a Refusal of 503. A write is durable, and seen by
+ * every reader, once its promise resolves.
  */
 export interface RepositoryStorage {
   /** Size of a blob in bytes; undefined where it is not there. */
   blobSize(digest: Digest): Promise<number | undefined>;
   /** The bytes of a blob that is there, or a part of them. */
   openBlob(digest: Digest, range: ByteRange): Promise<Readable>;
-  /** Starts to receive a blob. Nothing of it is visible until it was committed. */
-  receiveBlob(): Promise<IncomingBlob>;
+  /** Starts to receive a blob, most likely of this algorithm. Nothing of it is visible until it was committed. */
+  receiveBlob(algorithm: Algorithm): Promise<IncomingBlob>;
   /** Takes a blob over from another repository of the same storage. False where that does not have it. */
   mountBlob(digest: Digest, from: RepositoryStorage): Promise<boolean>;
   deleteBlob(digest: Digest): Promise<boolean>;
 
   /** A manifest by tag or digest, exactly as it was put. */
   manifest(key: ManifestKey): Promise<Manifest | undefined>;
-  /** Every manifest, each once. */
-  manifests(): AsyncIterable<Manifest>;
+  /** The manifests whose subject this digest is, each once, in the order of their digests, from behind `after`. */
+  referrers(subject: Digest, after?: string): AsyncIterable<Manifest>;
   /** Keeps a manifest whose digest was checked, and lets the tags name it. */
   putManifest(manifest: Manifest, tags: readonly string[]): Promise<void>;
   /** Removes a manifest and every tag that names it. False where there was none. */

@@ -7,6 +7,9 @@ import type { IncomingBlob } from './storage.js';
 /** How long a session may rest before it is forgotten with what it holds. */
 const restMs = 60 * 60 * 1000;
 
+/** Most sessions at a time: each may hold a file open. */
+const mostSessions = 1000;
+
 /** A request that can be cut. */
 interface Abortable {
   abort(): void;
@@ -97,15 +100,31 @@ export class UploadSessions {
     return this.#sessions.size;
   }
 
-  /** Starts one, and forgets those that nobody has touched for an hour. */
-  async open(repository: string, blob: IncomingBlob): Promise<UploadSession> {
+  /** Starts one, and forgets those that have rested for too long. Throws a 429 when there are too many. */
+  async open(repository: string, receive: () => Promise<IncomingBlob>): Promise<UploadSession> {
+    await this.sweep();
+    if (this.#sessions.size >= mostSessions) {
+      const message = `${mostSessions} uploads are under way; finish or cancel some, or try again later`;
+      throw new Refusal(429, 'TOOMANYREQUESTS', message, { headers: { 'Retry-After': '10' } });
+    }
+    const session = new UploadSession(repository, await receive(), this.#now());
+    this.#sessions.set(session.id, session);
+    return session;
+  }
+
+  /** Forgets the sessions that nobody has touched for an hour. */
+  async sweep(): Promise<void> {
     const now = this.#now();
     for (const session of this.#sessions.values()) {
       if (!session.busy && now - session.usedAt > restMs) await this.cancel(session);
     }
-    const session = new UploadSession(repository, blob, now);
-    this.#sessions.set(session.id, session);
-    return session;
+  }
+
+  /** Forgets all sessions, and cuts the requests that write to them. */
+  async close(): Promise<void> {
+    for (const session of this.#sessions.values()) {
+      await session.write({ abort: () => undefined }, () => this.cancel(session)).catch(() => undefined);
+    }
   }
 
   /** The session of this repository. Throws a 404 where there is none. */
@@ -119,14 +138,14 @@ export class UploadSessions {
   }
 
   /** Forgets a session that was committed. */
-  close(session: UploadSession): void {
+  end(session: UploadSession): void {
     session.ended = true;
     this.#sessions.delete(session.id);
   }
 
   /** Forgets a session and what it holds. */
   async cancel(session: UploadSession): Promise<void> {
-    this.close(session);
+    this.end(session);
     await session.blob.discard();
   }
 }

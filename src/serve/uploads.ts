@@ -1,12 +1,15 @@
 import { isRegferryError } from '../errors.js';
-import { isDigest } from '../spec/digest.js';
+import { algorithmOf, isDigest } from '../spec/digest.js';
 import type { Digest } from '../spec/digest.js';
 import type { RouteContext } from './context.js';
-import { digestParameter } from './parameters.js';
+import { digestParameter, isRepositoryName } from './parameters.js';
 import { parseChunkRange } from './range.js';
 import { Refusal } from './refusal.js';
 import type { IncomingBlob, RepositoryStorage } from './storage.js';
 import type { UploadSession } from './upload-session.js';
+
+/** Most repositories that are searched for a blob that the client expects to be somewhere. */
+const mostMountSources = 2000;
 
 /**
  * `POST /v2/<name>/blobs/uploads/`: mounts, takes a whole blob, or opens a session.
@@ -17,7 +20,7 @@ export async function startUpload(context: RouteContext): Promise<void> {
   const { query } = exchange;
   const repository = await registry.storage.create(name);
   const mount = query.get('mount');
-  if (mount !== null && isDigest(mount) && (await mounted(context, repository, mount))) {
+  if (mount !== null && isDigest(mount) && (await isMounted(context, repository, mount))) {
     sendCreated(context, mount);
     return;
   }
@@ -25,7 +28,8 @@ export async function startUpload(context: RouteContext): Promise<void> {
     await takeWhole(context, repository, digestParameter(query.get('digest')));
     return;
   }
-  const session = await registry.sessions.open(name, await repository.receiveBlob());
+  const algorithm = query.get('digest-algorithm') === 'sha512' ? 'sha512' : 'sha256';
+  const session = await registry.sessions.open(name, () => repository.receiveBlob(algorithm));
   if (registry.uploadState) session.renewState();
   const { chunkMinLength } = registry;
   const minimum = chunkMinLength === undefined ? {} : { 'OCI-Chunk-Min-Length': String(chunkMinLength) };
@@ -47,7 +51,7 @@ export async function finishUpload(context: RouteContext, session: UploadSession
   const digest = digestParameter(exchange.query.get('digest'));
   await session.write(exchange, async () => {
     await receive(context, session);
-    registry.sessions.close(session);
+    registry.sessions.end(session);
     await commit(session.blob, digest);
     sendCreated(context, digest);
   });
@@ -67,14 +71,30 @@ export async function cancelUpload(context: RouteContext, session: UploadSession
   });
 }
 
-async function mounted(
+/**
+ * True when the repository has the blob, or has taken it over: from the repository that the client names, or, where it
+ * names none, from any that has it. Whoever may use this registry may read all of it.
+ */
+async function isMounted(
   context: RouteContext,
   repository: RepositoryStorage,
   digest: Digest,
 ): Promise<boolean> {
+  if ((await repository.blobSize(digest)) !== undefined) return true;
+  const { storage } = context.registry;
   const from = context.exchange.query.get('from');
-  const source = from === null ? undefined : await context.registry.storage.repository(from);
-  return source !== undefined && (await repository.mountBlob(digest, source));
+  if (from !== null) {
+    const source = isRepositoryName(from) ? await storage.repository(from) : undefined;
+    return source !== undefined && (await repository.mountBlob(digest, source));
+  }
+  let looked = 0;
+  for await (const name of storage.names()) {
+    const source = await storage.repository(name);
+    if (source !== undefined && (await repository.mountBlob(digest, source))) return true;
+    looked += 1;
+    if (looked === mostMountSources) break;
+  }
+  return false;
 }
 
 async function takeWhole(
@@ -82,7 +102,7 @@ async function takeWhole(
   repository: RepositoryStorage,
   digest: Digest,
 ): Promise<void> {
-  const blob = await repository.receiveBlob();
+  const blob = await repository.receiveBlob(algorithmOf(digest));
   try {
     for await (const chunk of context.exchange.body()) await blob.write(chunk);
   } catch (error) {

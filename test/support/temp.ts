@@ -1,4 +1,4 @@
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -36,7 +36,25 @@ export function onProcessEnd(cleanup: () => void): void {
 
 /** Makes an empty folder that is removed by {@link removeTempFolder}, or else when the process ends. */
 export function makeTempFolder(purpose: string): string {
-  const folder = mkdtempSync(join(realpathSync(tmpdir()), `regferry-test-${purpose}-`));
+  return makeFolderIn(tmpdir(), purpose);
+}
+
+/**
+ * As {@link makeTempFolder}, but in memory where the system has such a place: for tests that write hundreds of files,
+ * each of which is made durable, and are not about the disk.
+ */
+export function makeMemoryFolder(purpose: string): string {
+  const memory = '/dev/shm';
+  try {
+    accessSync(memory, constants.W_OK);
+    return makeFolderIn(memory, purpose);
+  } catch {
+    return makeTempFolder(purpose);
+  }
+}
+
+function makeFolderIn(parent: string, purpose: string): string {
+  const folder = mkdtempSync(join(realpathSync(parent), `regferry-test-${purpose}-`));
   onProcessEnd(removeTempFolders);
   folders.add(folder);
   return folder;

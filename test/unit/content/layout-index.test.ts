@@ -194,3 +194,49 @@ describe('LayoutIndex', () => {
     });
   });
 });
+
+describe('a tag that is taken away', () => {
+  it('leaves its manifest in the list, with whatever else is said of it', () => {
+    const annotations = { [REF_NAME]: '1', 'org.example.note': 'kept' };
+    const index = parse({ schemaVersion: 2, manifests: [{ ...a, annotations, more: true }, entry(b, '2')] });
+    expect(written(index.untag('1'))).toMatchObject({
+      manifests: [entry(b, '2'), { ...a, annotations: { 'org.example.note': 'kept' }, more: true }],
+    });
+  });
+
+  it('leaves one entry of a manifest, and none where another names it', () => {
+    const twice = parse({ schemaVersion: 2, manifests: [entry(a, '1'), entry(a, '1')] }).untag('1');
+    expect(written(twice)).toMatchObject({ manifests: [entry(a)] });
+    const both = parse({ schemaVersion: 2, manifests: [entry(a, '1'), entry(a, '2')] }).untag('1');
+    expect(written(both)).toMatchObject({ manifests: [entry(a, '2')] });
+  });
+
+  it('changes nothing where there is no such tag', () => {
+    const index = parse({ schemaVersion: 2, manifests: [entry(a, '1')] });
+    expect(index.untag('2')).toBe(index);
+  });
+});
+
+describe('a manifest that is taken out', () => {
+  const index = parse({ schemaVersion: 2, manifests: [entry(a, '1'), entry(a), entry(b)] });
+
+  it('loses all of its entries, or those without a tag', () => {
+    expect(written(index.drop(a.digest))).toMatchObject({ manifests: [entry(b)] });
+    expect(written(index.dropUntagged(a.digest))).toMatchObject({ manifests: [entry(a, '1'), entry(b)] });
+  });
+
+  it('changes nothing where it is not there', () => {
+    const without = index.drop(b.digest);
+    expect(without.drop(b.digest)).toBe(without);
+    expect(without.dropUntagged(b.digest)).toBe(without);
+  });
+});
+
+it('entries that cannot be read are passed over where that is asked for', () => {
+  const index = parse({
+    schemaVersion: 2,
+    manifests: [{ size: 1 }, { ...b, digest: 'md5:00' }, entry(a, '1')],
+  });
+  expect(index.readableRoots().map(({ digest }) => digest)).toEqual([a.digest]);
+  expect(outcome(() => index.roots())).toBe('E_LAYOUT');
+});

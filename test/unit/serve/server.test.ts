@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
+import { Readable } from 'node:stream';
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
@@ -72,20 +73,31 @@ describe('serveRegistry', () => {
     const entries: RequestEntry[] = [];
     const storage = new MemoryRegistry();
     const digest = storage.store('app').putBytes(Buffer.alloc(1_000));
-    const { url } = await serve({ storage, onRequest: (entry) => entries.push(entry) });
+    let now = 0;
+    const clock = (): number => (now += 7);
+    const { url } = await serve({ storage, onRequest: (entry) => entries.push(entry), now: clock });
     await (await fetch(`${url}/v2/app/blobs/${digest}`)).arrayBuffer();
     const other = digestOf(Buffer.from('hello'));
     await fetch(`${url}/v2/app/blobs/uploads/?digest=${other}`, { method: 'POST', body: 'hello' });
     await vi.waitFor(() => expect(entries).toHaveLength(2), { interval: 1 });
     expect(entries).toEqual([
-      { method: 'GET', url: `/v2/app/blobs/${digest}`, status: 200, bytesIn: 0, bytesOut: 1_000 },
-      { method: 'POST', url: `/v2/app/blobs/uploads/?digest=${other}`, status: 201, bytesIn: 5, bytesOut: 0 },
+      { method: 'GET', url: `/v2/app/blobs/${digest}`, status: 200, bytesIn: 0, bytesOut: 1_000, ms: 7 },
+      {
+        method: 'POST',
+        url: `/v2/app/blobs/uploads/?digest=${other}`,
+        status: 201,
+        bytesIn: 5,
+        bytesOut: 0,
+        ms: 7,
+      },
     ]);
   });
 
   it('answers 500 and tells what happened when its storage fails', async () => {
     const failure = new Error('disk on fire');
     const storage: RegistryStorage = {
+      hasPlaceFor: () => true,
+      names: () => Readable.from([]),
       repository: () => Promise.reject(failure),
       create: () => Promise.reject(failure),
     };

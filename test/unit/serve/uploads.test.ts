@@ -377,11 +377,25 @@ describe('a mount', () => {
     expect((await uploads(`?mount=${digest}&from=app`)).status).toBe(201);
   });
 
+  it('answers 201 where the repository has the blob and the other one has not', async () => {
+    await start();
+    registry.store('app').putBytes(bytes);
+    expect((await uploads(`?mount=${digest}&from=other`)).status).toBe(201);
+  });
+
+  it('finds the blob in whatever repository has it when none is named', async () => {
+    await start();
+    registry.store('empty');
+    registry.store('team/other').putBytes(bytes);
+    expect((await uploads(`?mount=${digest}`)).status).toBe(201);
+    expect(kept()).toEqual(bytes);
+  });
+
   it.each([
     `?mount=${digest}&from=other`,
     `?mount=${digest}&from=app`,
     `?mount=${digest}&from=No`,
-    `?mount=${digest}`,
+    `?mount=${digest.replace(/..$/, '00')}`,
     '?mount=x&from=app',
   ])('opens a session for %s where it cannot be done', async (query) => {
     await start();

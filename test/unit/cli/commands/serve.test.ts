@@ -24,7 +24,13 @@ function serving(): Served {
           served.closed += 1;
           return Promise.resolve();
         };
-        return Promise.resolve({ host: 'localhost:5000', url: 'http://127.0.0.1:5000', port: 5000, close });
+        return Promise.resolve({
+          host: 'localhost:5000',
+          url: 'http://127.0.0.1:5000',
+          port: 5000,
+          close,
+          stop: close,
+        });
       },
     },
   };
@@ -34,7 +40,7 @@ function serving(): Served {
 async function serveUntil(signal: 'SIGINT' | 'SIGTERM', served: Served, ...options: string[]): Promise<Ran> {
   const running = run(['serve', ...options], served.api, served.io);
   await served.io.stderr.shows('listens');
-  served.seen[0]?.onRequest?.({ method: 'GET', url: '/v2/', status: 200, bytesIn: 0, bytesOut: 2 });
+  served.seen[0]?.onRequest?.({ method: 'GET', url: '/v2/', status: 200, bytesIn: 0, bytesOut: 2, ms: 3 });
   served.io.signal(signal);
   return running;
 }

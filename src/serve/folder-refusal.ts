@@ -1,0 +1,17 @@
+import { isRegferryError } from '../errors.js';
+import { Refusal } from './refusal.js';
+
+/**
+ * The answer to a push that cannot be written: 503 while another process holds the layout's lock, 403 for a folder that
+ * is no layout and cannot become one. What the file system refused, and everything else, is returned as it is. Paths and
+ * process ids are for the log alone.
+ */
+export function refusalToWrite(error: unknown): unknown {
+  if (!isRegferryError(error) || error.code !== 'E_LAYOUT') return error;
+  if (error.retryable) {
+    const message = 'another process of this machine writes to the repository; try again';
+    return new Refusal(503, 'UNAVAILABLE', message, { headers: { 'Retry-After': '1' }, cause: error });
+  }
+  const message = 'this registry cannot write to the folder where the repository would be';
+  return new Refusal(403, 'DENIED', message, { cause: error });
+}

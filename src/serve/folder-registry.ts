@@ -1,0 +1,131 @@
+import { mkdir, realpath, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+
+import { LayoutFiles } from '../content/layout-files.js';
+import { openFolder } from '../content/layout-folder.js';
+import { LOCK_FILE } from '../content/layout-lock.js';
+import { fileReason } from '../content/plain-file.js';
+import { isRegferryError, RegferryError } from '../errors.js';
+import type { FolderCaches } from './folder-manifests.js';
+import { refusalToWrite } from './folder-refusal.js';
+import { FolderRepository } from './folder-repository.js';
+import { findRepositoryFolder, isFolderName, repositoriesBelow } from './folder-tree.js';
+import { IndexCache } from './index-cache.js';
+import { FactsCache } from './manifest-facts.js';
+import type { RegistryStorage, RepositoryStorage } from './storage.js';
+
+/** Most repositories that are kept open. */
+const mostOpen = 1000;
+
+/** Options of {@link openFolderRegistry}. */
+export interface FolderRegistryOptions {
+  /** Write nothing, not even to clean up; the folder must be there. @default false */
+  readonly readOnly?: boolean | undefined;
+  /** Called with an E_LAYOUT or E_IO error for each repository that could not be cleaned up. */
+  readonly onProblem?: ((error: RegferryError) => void) | undefined;
+}
+
+/**
+ * Opens a folder whose OCI layouts are repositories, made if it is not there, and removes what a server that was killed
+ * has left in it. The folder itself may be a link; nothing inside may be.
+ * Throws E_LAYOUT when the folder cannot be used, or is a layout itself.
+ */
+export async function openFolderRegistry(
+  folder: string,
+  options: FolderRegistryOptions = {},
+): Promise<FolderRegistry> {
+  const root = await findRoot(folder, options.readOnly === true);
+  if (await new LayoutFiles(root).hasTop('oci-layout')) {
+    const message = `${folder} is an OCI image layout itself; name the folder that it is in, where it is the repository ${basename(root)}`;
+    throw new RegferryError('E_LAYOUT', message);
+  }
+  if (options.readOnly !== true) await sweep(root, options.onProblem ?? (() => undefined));
+  return new FolderRegistry(root);
+}
+
+/** A registry's repositories in a folder: each an OCI image layout at FOLDER/<repository>. */
+export class FolderRegistry implements RegistryStorage {
+  readonly #root: string;
+  readonly #open = new Map<string, FolderRepository>();
+  readonly #caches: FolderCaches = { indexes: new IndexCache(), facts: new FactsCache() };
+
+  /** For {@link openFolderRegistry}. `root` is the folder's real path. */
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  hasPlaceFor(name: string): boolean {
+    return isFolderName(name);
+  }
+
+  async repository(name: string): Promise<RepositoryStorage | undefined> {
+    const path = isFolderName(name) ? await findRepositoryFolder(this.#root, name) : undefined;
+    if (path === undefined) return undefined;
+    const files = new LayoutFiles(path);
+    if (!(await isWhole(files))) return undefined;
+    const open = this.#open.get(name);
+    if (open !== undefined) return open;
+    await openFolder(path, { access: 'read' });
+    return this.#keep(name, files);
+  }
+
+  async create(name: string): Promise<RepositoryStorage> {
+    try {
+      const existing = await this.repository(name);
+      if (existing !== undefined) return existing;
+      const path = join(this.#root, name);
+      const { files, lock } = await openFolder(path, { access: 'write', create: true, nested: true });
+      lock?.release();
+      return this.#keep(name, files);
+    } catch (error) {
+      throw refusalToWrite(error);
+    }
+  }
+
+  names(): AsyncIterable<string> {
+    return repositoriesBelow(this.#root);
+  }
+
+  #keep(name: string, files: LayoutFiles): FolderRepository {
+    const repository = this.#open.get(name) ?? new FolderRepository(files, this.#caches);
+    this.#open.set(name, repository);
+    for (const oldest of this.#open.keys()) {
+      if (this.#open.size <= mostOpen) break;
+      this.#open.delete(oldest);
+    }
+    return repository;
+  }
+}
+
+/** False for a folder without a layout, and for a layout that a killed server has only begun to make. */
+async function isWhole(files: LayoutFiles): Promise<boolean> {
+  return (await files.hasTop('oci-layout')) && (await files.hasTop('index.json')) && (await files.hasBlobs());
+}
+
+async function findRoot(folder: string, readOnly: boolean): Promise<string> {
+  try {
+    if (!readOnly) await mkdir(folder, { recursive: true });
+    const root = await realpath(folder);
+    if ((await stat(root)).isDirectory()) return root;
+  } catch (error) {
+    throw new RegferryError('E_LAYOUT', `cannot serve ${folder}: ${fileReason(error)}`, { cause: error });
+  }
+  throw new RegferryError('E_LAYOUT', `cannot serve ${folder}: it is no folder`);
+}
+
+/** Repositories without a lock and without unfinished files are left alone. */
+async function sweep(root: string, onProblem: (error: RegferryError) => void): Promise<void> {
+  for await (const repository of repositoriesBelow(root)) {
+    const path = join(root, repository);
+    try {
+      const files = new LayoutFiles(path);
+      const isLocked = (await files.names({ folders: false })).includes(LOCK_FILE);
+      if (!isLocked && !(await files.hasLeftovers())) continue;
+      const { lock } = await openFolder(path, { access: 'write', create: true, nested: true });
+      lock?.release();
+    } catch (error) {
+      if (!isRegferryError(error)) throw error;
+      onProblem(error);
+    }
+  }
+}

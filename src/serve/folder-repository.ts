@@ -1,0 +1,209 @@
+import type { Readable } from 'node:stream';
+
+import type { LayoutFiles } from '../content/layout-files.js';
+import { lockFolder } from '../content/layout-folder.js';
+import type { LayoutIndex } from '../content/layout-index.js';
+import type { LayoutLock } from '../content/layout-lock.js';
+import { LayoutUpload } from '../content/layout-upload.js';
+import type { Manifest, ManifestKey } from '../content/store.js';
+import { RegferryError } from '../errors.js';
+import { algorithmOf, type Algorithm, type Digest } from '../spec/digest.js';
+import { isTag } from '../spec/reference.js';
+import { FolderManifests, type FolderCaches } from './folder-manifests.js';
+import { refusalToWrite } from './folder-refusal.js';
+import { IndexWriter } from './index-writer.js';
+import type { ByteRange } from './range.js';
+import type { IncomingBlob, RepositoryStorage } from './storage.js';
+
+/**
+ * An OCI image layout as a repository of a registry. Its lock is held while something is written to it, from the first
+ * byte of an upload to its end, and not in between, so that other programs can write to it as well.
+ */
+export class FolderRepository implements RepositoryStorage {
+  readonly #files: LayoutFiles;
+  readonly #manifests: FolderManifests;
+  readonly #writer: IndexWriter;
+
+  constructor(files: LayoutFiles, caches: FolderCaches) {
+    this.#files = files;
+    this.#manifests = new FolderManifests(files, caches);
+    this.#writer = new IndexWriter(files, caches.indexes);
+  }
+
+  blobSize(digest: Digest): Promise<number | undefined> {
+    return this.#files.blobSize(digest);
+  }
+
+  async openBlob(digest: Digest, { start, end }: ByteRange): Promise<Readable> {
+    const stream = await this.#files.openBlob(digest, start, end);
+    if (stream !== undefined) return stream;
+    throw new RegferryError('E_NOT_FOUND', `${digest} was removed meanwhile`, { digest });
+  }
+
+  async receiveBlob(algorithm: Algorithm): Promise<IncomingBlob> {
+    const lock = await this.#lock();
+    try {
+      return new LockedUpload(await LayoutUpload.create(this.#files, algorithm), lock);
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  async mountBlob(digest: Digest, from: RepositoryStorage): Promise<boolean> {
+    if (!(from instanceof FolderRepository)) return false;
+    const size = await from.blobSize(digest);
+    if (size === undefined) return false;
+    return await this.#writing(async () => {
+      if (await this.#files.linkBlob(from.#files, digest)) return true;
+      await this.#keep(digest, await from.openBlob(digest, { start: 0, end: size }));
+      return true;
+    });
+  }
+
+  /** A manifest is a blob too, in a layout; it is deleted as a manifest alone. */
+  async deleteBlob(digest: Digest): Promise<boolean> {
+    if ((await this.blobSize(digest)) === undefined) return false;
+    return await this.#writing(async () => {
+      if (await this.#manifests.names(await this.#manifests.index(), digest)) return false;
+      return await this.#files.removeBlob(digest);
+    });
+  }
+
+  manifest(key: ManifestKey): Promise<Manifest | undefined> {
+    return this.#manifests.find(key);
+  }
+
+  referrers(subject: Digest, after = ''): AsyncIterable<Manifest> {
+    return this.#manifests.referrers(subject, after);
+  }
+
+  async putManifest(manifest: Manifest, tags: readonly string[]): Promise<void> {
+    const { digest } = manifest.descriptor;
+    await this.#writing(async (lock) => {
+      const wasThere = await this.#manifests.has(manifest);
+      if (!wasThere) await this.#keep(digest, [manifest.bytes]);
+      await this.#writer.change(lock, (index) => this.#withManifest(index, manifest, tags, wasThere));
+    });
+  }
+
+  async deleteManifest(digest: Digest): Promise<boolean> {
+    if ((await this.#manifests.find({ digest })) === undefined) return false;
+    return await this.#writing(async (lock) => {
+      const manifest = await this.#manifests.find({ digest });
+      if (manifest === undefined) return false;
+      await this.#writer.change(lock, (index) => this.#withoutManifest(index, manifest));
+      return await this.#files.removeBlob(digest);
+    });
+  }
+
+  async tags(): Promise<readonly string[]> {
+    return (await this.#manifests.index()).tags().filter(isTag);
+  }
+
+  async deleteTag(tag: string): Promise<boolean> {
+    if (!(await this.#manifests.index()).tags().includes(tag)) return false;
+    await this.#writing((lock) => this.#writer.change(lock, (index) => Promise.resolve(index.untag(tag))));
+    return true;
+  }
+
+  /** Tags move, and what they have left can still be read by digest. */
+  async #withManifest(
+    index: LayoutIndex,
+    { descriptor }: Manifest,
+    tags: readonly string[],
+    wasThere: boolean,
+  ): Promise<LayoutIndex> {
+    let next = index;
+    for (const tag of tags) {
+      if (next.tag(descriptor, tag) !== next) next = next.untag(tag).tag(descriptor, tag);
+    }
+    if (tags.length > 0) next = next.dropUntagged(descriptor.digest);
+    else if (!wasThere || !(await this.#manifests.names(index, descriptor.digest))) {
+      next = next.root(descriptor);
+    }
+    // A child that was pushed before has an entry of its own until an index names it, and keeps it where its bytes do
+    // not tell its type.
+    for (const child of (await this.#manifests.facts(descriptor))?.children ?? []) {
+      const entry = next.withDigest(child.digest);
+      if (entry === undefined) continue;
+      const facts = await this.#manifests.facts(entry);
+      if (facts?.detected === entry.mediaType) next = next.dropUntagged(child.digest);
+    }
+    return next;
+  }
+
+  /** Children stay, and get entries of their own where nothing else names them now. */
+  async #withoutManifest(index: LayoutIndex, { descriptor }: Manifest): Promise<LayoutIndex> {
+    let next = index.drop(descriptor.digest);
+    for (const child of (await this.#manifests.facts(descriptor))?.children ?? []) {
+      if ((await this.#files.blobSize(child.digest)) === undefined) continue;
+      if (!(await this.#manifests.names(next, child.digest))) next = next.root(child);
+    }
+    return next;
+  }
+
+  async #keep(digest: Digest, pieces: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
+    const upload = await LayoutUpload.create(this.#files, algorithmOf(digest));
+    try {
+      for await (const piece of pieces) await upload.write(piece);
+      await upload.commit(digest);
+    } finally {
+      await upload.discard();
+    }
+  }
+
+  async #writing<T>(work: (lock: LayoutLock) => Promise<T>): Promise<T> {
+    const lock = await this.#lock();
+    try {
+      return await work(lock);
+    } finally {
+      lock.release();
+    }
+  }
+
+  async #lock(): Promise<LayoutLock> {
+    try {
+      return await lockFolder(this.#files);
+    } catch (error) {
+      throw refusalToWrite(error);
+    }
+  }
+}
+
+/** An upload, and the lock that keeps its file from being swept. */
+class LockedUpload implements IncomingBlob {
+  readonly #upload: LayoutUpload;
+  #lock: LayoutLock | undefined;
+
+  constructor(upload: LayoutUpload, lock: LayoutLock) {
+    this.#upload = upload;
+    this.#lock = lock;
+  }
+
+  get size(): number {
+    return this.#upload.size;
+  }
+
+  async write(chunk: Buffer): Promise<void> {
+    await this.#upload.write(chunk);
+  }
+
+  async commit(digest: Digest): Promise<void> {
+    try {
+      await this.#upload.commit(digest);
+    } finally {
+      this.#release();
+    }
+  }
+
+  async discard(): Promise<void> {
+    await this.#upload.discard();
+    this.#release();
+  }
+
+  #release(): void {
+    this.#lock?.release();
+    this.#lock = undefined;
+  }
+}

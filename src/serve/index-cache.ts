@@ -1,0 +1,53 @@
+import type { LayoutFiles } from '../content/layout-files.js';
+import { readIndex, type LayoutIndex } from '../content/layout-index.js';
+
+/** Most bytes of index.json files whose contents are kept. */
+const mostBytes = 16 * 1024 * 1024;
+
+interface Kept {
+  readonly stamp: string;
+  readonly index: LayoutIndex;
+  readonly bytes: number;
+}
+
+/**
+ * The index.json files that were read last. Each is looked at before it is trusted, because other programs write to
+ * layouts as well, and replace the file when they do.
+ */
+export class IndexCache {
+  readonly #kept = new Map<string, Kept>();
+  #bytes = 0;
+
+  /** What the layout's index.json says now. Throws as readIndex does. */
+  async read(files: LayoutFiles): Promise<LayoutIndex> {
+    // The stamp is taken first: if the file is replaced in between, the next reader finds another stamp.
+    const state = await files.indexState();
+    const kept = this.#kept.get(files.root);
+    if (kept !== undefined && kept.stamp === state?.stamp) {
+      this.#kept.delete(files.root);
+      this.#kept.set(files.root, kept);
+      return kept.index;
+    }
+    const index = await readIndex(files);
+    if (state !== undefined) this.#keep(files.root, { stamp: state.stamp, index, bytes: state.size });
+    return index;
+  }
+
+  /** Writes index.json, and keeps what it says. Only while no one else writes it. Throws E_LIMIT and E_IO. */
+  async write(files: LayoutFiles, index: LayoutIndex): Promise<void> {
+    await files.writeTop('index.json', index.toBytes());
+    const state = await files.indexState();
+    if (state !== undefined) this.#keep(files.root, { stamp: state.stamp, index, bytes: state.size });
+  }
+
+  #keep(root: string, kept: Kept): void {
+    this.#bytes += kept.bytes - (this.#kept.get(root)?.bytes ?? 0);
+    this.#kept.delete(root);
+    this.#kept.set(root, kept);
+    for (const [oldest, { bytes }] of this.#kept) {
+      if (this.#bytes <= mostBytes || oldest === root) return;
+      this.#kept.delete(oldest);
+      this.#bytes -= bytes;
+    }
+  }
+}

@@ -1,0 +1,427 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+
+import { openLayout } from '../../../src/content/layout-store.js';
+import { openFolderRegistry } from '../../../src/serve/folder-registry.js';
+import { serveRegistry, type ServedRegistry } from '../../../src/serve/server.js';
+import { digestOf, encodedOf, type Digest } from '../../../src/spec/digest.js';
+import { DOCKER_CONFIG, OCI_MANIFEST } from '../../../src/spec/media-types.js';
+import { blob, imageManifest, indexOf, seed, seedHttp, type FixtureImage } from '../../support/fixtures.js';
+import { makeMemoryFolder, removeTempFolders } from '../../support/temp.js';
+import { errorCodes } from './answer.js';
+import { bodyOf, openUpload, patch, pushBlob, put } from './pushing.js';
+
+const opaqueType = 'application/vnd.example.unheard-of+json';
+const image = imageManifest();
+
+const open: ServedRegistry[] = [];
+const problems: unknown[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((registry) => registry.close()));
+  problems.splice(0);
+});
+afterAll(removeTempFolders);
+
+async function serve(folder: string): Promise<string> {
+  const storage = await openFolderRegistry(folder, { onProblem: (error) => problems.push(error) });
+  const registry = await serveRegistry({ storage, sparse: true, onError: (error) => problems.push(error) });
+  open.push(registry);
+  return registry.url;
+}
+
+async function stopAll(): Promise<void> {
+  await Promise.all(open.splice(0).map((registry) => registry.close()));
+}
+
+async function pushManifest(url: string, reference: string, bytes: Buffer, type: string): Promise<number> {
+  const init = { method: 'PUT', headers: { 'content-type': type }, body: bodyOf(bytes) };
+  return (await fetch(`${url}/manifests/${reference}`, init)).status;
+}
+
+async function typeOf(url: string, digest: Digest): Promise<string | number | null> {
+  const answer = await fetch(`${url}/manifests/${digest}`);
+  return answer.status === 200 ? answer.headers.get('content-type') : answer.status;
+}
+
+interface IndexJson {
+  manifests: { digest: string; mediaType: string; annotations?: Record<string, string> }[];
+}
+
+function indexJson(layout: string): IndexJson {
+  return JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8')) as IndexJson;
+}
+
+async function copyInto(layout: string, what: FixtureImage, tag?: string): Promise<void> {
+  const store = await openLayout(layout, { access: 'write', create: true });
+  await seed(store, what, tag);
+  await store.close();
+}
+
+function blobFile(layout: string, digest: Digest): string {
+  return join(layout, 'blobs', 'sha256', encodedOf(digest));
+}
+
+describe('a folder of layouts', () => {
+  it('holds what was pushed as layouts that other programs can read', async () => {
+    const folder = makeMemoryFolder('air');
+    const url = await serve(folder);
+    const index = indexOf([{ image }]);
+    await seedHttp(url, 'team/app', index, '1');
+    const layout = await openLayout(join(folder, 'team/app'), { access: 'read' });
+    expect((await layout.single()).digest).toBe(index.root.descriptor.digest);
+    const found = await layout.fetch({ tag: '1' });
+    expect(found.bytes.equals(index.root.bytes)).toBe(true);
+    expect(readdirSync(join(folder, 'team/app')).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
+  });
+
+  it('serves what other programs write into it, while it runs', async () => {
+    const folder = makeMemoryFolder('air');
+    const url = await serve(folder);
+    await copyInto(join(folder, 'app'), image, '1');
+    await copyInto(join(folder, 'app'), image, '2');
+    expect(await (await fetch(`${url}/v2/app/tags/list`)).json()).toEqual({ name: 'app', tags: ['1', '2'] });
+    const other = imageManifest({ layers: [blob(50, 9)] });
+    await copyInto(join(folder, 'app'), other, '2');
+    const answer = await fetch(`${url}/v2/app/manifests/2`);
+    expect(answer.headers.get('docker-content-digest')).toBe(other.root.descriptor.digest);
+  });
+
+  it.each(['blobs', 'index.json', 'oci-layout', 'app/blobs', 'app/index.json/x', 'a/oci-layout'])(
+    'has no place for the repository %s',
+    async (name) => {
+      const folder = makeMemoryFolder('air');
+      const url = await serve(folder);
+      const answer = await fetch(`${url}/v2/${name}/blobs/uploads/`, { method: 'POST' });
+      expect([answer.status, await errorCodes(answer)]).toEqual([400, ['NAME_INVALID']]);
+      expect((await fetch(`${url}/v2/${name}/tags/list`)).status).toBe(400);
+      expect(readdirSync(folder)).toEqual([]);
+    },
+  );
+
+  it('has repositories below repositories, whichever came first', async () => {
+    const folder = makeMemoryFolder('air');
+    const url = await serve(folder);
+    for (const name of ['app/tools', 'app', 'app/tools/deep']) await seedHttp(url, name, image, '1');
+    const names = (await (await fetch(`${url}/v2/_catalog`)).json()) as object;
+    expect(names).toEqual({ repositories: ['app', 'app/tools', 'app/tools/deep'] });
+  });
+
+  it('does not make a layout of a folder with other things in it', async () => {
+    const folder = makeMemoryFolder('air');
+    mkdirSync(join(folder, 'app'));
+    writeFileSync(join(folder, 'app/notes.txt'), 'mine');
+    writeFileSync(join(folder, 'file'), 'mine');
+    const url = await serve(folder);
+    for (const name of ['app', 'file', 'file/below']) {
+      const answer = await fetch(`${url}/v2/${name}/blobs/uploads/`, { method: 'POST' });
+      expect([answer.status, await errorCodes(answer)]).toEqual([403, ['DENIED']]);
+      expect((await fetch(`${url}/v2/${name}/tags/list`)).status).toBe(404);
+    }
+    expect(readdirSync(join(folder, 'app'))).toEqual(['notes.txt']);
+  });
+
+  it('is not left through links', async () => {
+    const folder = makeMemoryFolder('air');
+    const elsewhere = makeMemoryFolder('elsewhere');
+    await copyInto(join(elsewhere, 'app'), image, '1');
+    symlinkSync(join(elsewhere, 'app'), join(folder, 'linked'));
+    symlinkSync(elsewhere, join(folder, 'below'));
+    const url = await serve(folder);
+    for (const name of ['linked', 'below/app', 'below/new']) {
+      expect((await fetch(`${url}/v2/${name}/manifests/1`)).status).toBe(500);
+      expect((await fetch(`${url}/v2/${name}/blobs/uploads/`, { method: 'POST' })).status).toBe(403);
+    }
+    expect(await (await fetch(`${url}/v2/_catalog`)).json()).toEqual({ repositories: [] });
+    expect(readdirSync(elsewhere)).toEqual(['app']);
+    expect(String(problems[0])).toContain('is a link');
+  });
+
+  it('shares the bytes of a mounted blob', async () => {
+    const folder = makeMemoryFolder('air');
+    const url = await serve(folder);
+    const digest = await pushBlob(`${url}/v2/a`, randomBytes(500));
+    const answer = await fetch(`${url}/v2/b/blobs/uploads/?mount=${digest}&from=a`, { method: 'POST' });
+    expect(answer.status).toBe(201);
+    expect(lstatSync(blobFile(join(folder, 'b'), digest)).nlink).toBe(2);
+    expect(readdirSync(join(folder, 'b')).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
+  });
+
+  it('takes what many clients push at once', async () => {
+    const folder = makeMemoryFolder('air');
+    const url = await serve(folder);
+    const base = `${url}/v2/app`;
+    await pushBlob(base, randomBytes(10));
+    const tags = Array.from({ length: 60 }, (_, at) => `t${at}`);
+    const statuses = tags.map(async (tag) => {
+      const { bytes } = imageManifest({ fields: { annotations: { tag } } }).root;
+      return await pushManifest(base, tag, bytes, OCI_MANIFEST);
+    });
+    expect(new Set(await Promise.all(statuses))).toEqual(new Set([201]));
+    const listed = (await (await fetch(`${base}/tags/list`)).json()) as { tags: string[] };
+    expect(listed.tags).toEqual(tags.sort());
+  });
+});
+
+describe('after a restart', () => {
+  it('manifests that were pushed by digest are there, with their types', async () => {
+    const folder = makeMemoryFolder('air');
+    const base = `${await serve(folder)}/v2/app`;
+    const opaque = Buffer.from('any bytes');
+    const config = { mediaType: DOCKER_CONFIG, digest: digestOf(Buffer.from('c')), size: 1 };
+    const disguised = Buffer.from(JSON.stringify({ schemaVersion: 2, config, layers: [] }));
+    for (const [bytes, type] of [
+      [opaque, opaqueType],
+      [disguised, OCI_MANIFEST],
+      [image.root.bytes, OCI_MANIFEST],
+    ] as const) {
+      expect(await pushManifest(base, digestOf(bytes), bytes, type)).toBe(201);
+    }
+    await stopAll();
+    const again = `${await serve(folder)}/v2/app`;
+    expect(await typeOf(again, digestOf(opaque))).toBe(opaqueType);
+    expect(await typeOf(again, digestOf(disguised))).toBe(OCI_MANIFEST);
+    expect(await typeOf(again, image.root.descriptor.digest)).toBe(OCI_MANIFEST);
+  });
+
+  it('children of an index have no entries of their own, unless their bytes do not tell what they are', async () => {
+    const folder = makeMemoryFolder('air');
+    const base = `${await serve(folder)}/v2/app`;
+    const opaque = Buffer.from('any bytes');
+    const child = { mediaType: opaqueType, digest: digestOf(opaque), size: opaque.length };
+    const index = indexOf([{ image }], { fields: { manifests: [image.root.descriptor, child] } });
+    await pushManifest(base, child.digest, opaque, opaqueType);
+    await pushManifest(base, image.root.descriptor.digest, image.root.bytes, OCI_MANIFEST);
+    await pushManifest(base, '1', index.root.bytes, index.root.descriptor.mediaType);
+    // Once more, as a client does that repeats a push.
+    await pushManifest(base, image.root.descriptor.digest, image.root.bytes, OCI_MANIFEST);
+    const digests = indexJson(join(folder, 'app')).manifests.map(({ digest }) => digest);
+    expect(digests).toEqual([child.digest, index.root.descriptor.digest]);
+    await stopAll();
+    const again = `${await serve(folder)}/v2/app`;
+    expect(await typeOf(again, child.digest)).toBe(opaqueType);
+    expect(await typeOf(again, image.root.descriptor.digest)).toBe(OCI_MANIFEST);
+  });
+
+  it('a child that only an index names has the type that the index gives it', async () => {
+    const folder = makeMemoryFolder('air');
+    const opaque = Buffer.from('any bytes');
+    const child = { mediaType: opaqueType, digest: digestOf(opaque), size: opaque.length };
+    const index = indexOf([], { fields: { manifests: [child] } });
+    const store = await openLayout(join(folder, 'app'), { access: 'write', create: true });
+    await store.put(child, () => Promise.resolve(Readable.from([opaque])));
+    await store.tag(index.root, '1');
+    await store.close();
+    expect(await typeOf(`${await serve(folder)}/v2/app`, child.digest)).toBe(opaqueType);
+  });
+
+  it('what killed servers and half-made layouts have left is swept', async () => {
+    const folder = makeMemoryFolder('air');
+    await copyInto(join(folder, 'app'), image, '1');
+    const dead = spawnSync('true').pid;
+    for (const name of ['app', 'half', 'bare']) {
+      mkdirSync(join(folder, name), { recursive: true });
+      writeFileSync(join(folder, name, '.regferry-tmp-0123456789abcdef'), 'half a blob');
+      writeFileSync(join(folder, name, '.regferry.lock'), JSON.stringify({ pid: dead, host: hostname() }));
+    }
+    writeFileSync(join(folder, 'half/oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+    const url = await serve(folder);
+    expect(readdirSync(join(folder, 'app')).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
+    expect(readdirSync(join(folder, 'half')).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
+    expect((await fetch(`${url}/v2/bare/tags/list`)).status).toBe(404);
+    await seedHttp(url, 'bare', image, '1');
+    expect(readdirSync(join(folder, 'bare')).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
+    expect(problems).toEqual([]);
+  });
+});
+
+describe('tags and manifests in a folder', () => {
+  const other = imageManifest({ layers: [blob(50, 9)] });
+
+  it('move away from manifests that stay', async () => {
+    const folder = makeMemoryFolder('air');
+    const url = await serve(folder);
+    await seedHttp(url, 'app', image, 'latest');
+    await seedHttp(url, 'app', other, 'latest');
+    expect(await typeOf(`${url}/v2/app`, image.root.descriptor.digest)).toBe(OCI_MANIFEST);
+    await fetch(`${url}/v2/app/manifests/latest`, { method: 'DELETE' });
+    expect(await typeOf(`${url}/v2/app`, other.root.descriptor.digest)).toBe(OCI_MANIFEST);
+    const entries = indexJson(join(folder, 'app')).manifests;
+    expect(entries.map(({ digest, annotations }) => [digest, annotations])).toEqual([
+      [image.root.descriptor.digest, undefined],
+      [other.root.descriptor.digest, undefined],
+    ]);
+  });
+
+  it('keep the children of an index that is deleted', async () => {
+    const folder = makeMemoryFolder('air');
+    const url = await serve(folder);
+    const index = indexOf([{ image }, { image: other }]);
+    await seedHttp(url, 'app', index, '1');
+    await seedHttp(url, 'app', indexOf([{ image: other }]), '2');
+    await fetch(`${url}/v2/app/manifests/${index.root.descriptor.digest}`, { method: 'DELETE' });
+    expect(existsSync(blobFile(join(folder, 'app'), index.root.descriptor.digest))).toBe(false);
+    const listed = indexJson(join(folder, 'app')).manifests.map(({ digest }) => digest);
+    expect(listed).toContain(image.root.descriptor.digest);
+    expect(listed).not.toContain(other.root.descriptor.digest);
+    expect(await typeOf(`${url}/v2/app`, image.root.descriptor.digest)).toBe(OCI_MANIFEST);
+    expect(await typeOf(`${url}/v2/app`, other.root.descriptor.digest)).toBe(OCI_MANIFEST);
+  });
+
+  it('are not blobs, nor are blobs manifests', async () => {
+    const folder = makeMemoryFolder('air');
+    const base = `${await serve(folder)}/v2/app`;
+    await seedHttp(base.slice(0, -7), 'app', indexOf([{ image }]), '1');
+    const { digest } = image.root.descriptor;
+    expect((await fetch(`${base}/blobs/${digest}`, { method: 'DELETE' })).status).toBe(404);
+    expect(await typeOf(base, digest)).toBe(OCI_MANIFEST);
+    for (const part of image.blobs.keys()) expect(await typeOf(base, part)).toBe(404);
+    const large = await pushBlob(base, Buffer.concat([image.root.bytes, Buffer.alloc(4 * 1024 * 1024, ' ')]));
+    expect(await typeOf(base, large)).toBe(404);
+  });
+
+  it('count as missing when they are damaged, and are repaired by a push', async () => {
+    const folder = makeMemoryFolder('air');
+    const url = await serve(folder);
+    await seedHttp(url, 'app', image, '1');
+    const file = blobFile(join(folder, 'app'), image.root.descriptor.digest);
+    writeFileSync(file, readFileSync(file, 'utf8').replace('2', '3'));
+    expect((await fetch(`${url}/v2/app/manifests/1`)).status).toBe(404);
+    await seedHttp(url, 'app', image, '1');
+    expect((await fetch(`${url}/v2/app/manifests/1`)).status).toBe(200);
+  });
+
+  it('of other programs are served as far as a registry can name them', async () => {
+    const folder = makeMemoryFolder('air');
+    const subject = image.root.descriptor;
+    const about = imageManifest({ fields: { subject } });
+    await copyInto(join(folder, 'app'), image, '1');
+    await copyInto(join(folder, 'app'), about, 'docker.io/library/app:1');
+    const document = indexJson(join(folder, 'app'));
+    const strange = { mediaType: OCI_MANIFEST, digest: 'blake3:00', size: 1 };
+    const manifests = [strange, ...document.manifests, { size: 'none' }];
+    writeFileSync(join(folder, 'app/index.json'), JSON.stringify({ ...document, manifests }));
+    const base = `${await serve(folder)}/v2/app`;
+    expect(await (await fetch(`${base}/tags/list`)).json()).toEqual({ name: 'app', tags: ['1'] });
+    const listed = (await (await fetch(`${base}/referrers/${subject.digest}`)).json()) as IndexJson;
+    expect(listed.manifests.map(({ digest }) => digest)).toEqual([about.root.descriptor.digest]);
+    expect(await pushManifest(base, '2', image.root.bytes, OCI_MANIFEST)).toBe(201);
+    expect(indexJson(join(folder, 'app')).manifests).toEqual(
+      expect.arrayContaining([strange, { size: 'none' }]) as unknown,
+    );
+  });
+});
+
+describe('writers of one layout', () => {
+  it('are kept apart: a push is told to come back', async () => {
+    const folder = makeMemoryFolder('air');
+    const url = await serve(folder);
+    await seedHttp(url, 'app', image, '1');
+    // A process that lives, and is not this one.
+    const held = JSON.stringify({ pid: process.ppid, host: hostname() });
+    writeFileSync(join(folder, 'app/.regferry.lock'), held);
+    const answers = [
+      await fetch(`${url}/v2/app/blobs/uploads/`, { method: 'POST' }),
+      await fetch(`${url}/v2/app/manifests/1`, { method: 'DELETE' }),
+    ];
+    for (const answer of answers) {
+      expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+      const body = await answer.text();
+      expect(body).toContain('UNAVAILABLE');
+      expect(body).not.toContain(folder);
+    }
+    expect(String(problems[0])).toContain(`held by process ${process.ppid}`);
+    expect((await fetch(`${url}/v2/app/manifests/1`)).status).toBe(200);
+    await stopAll();
+    problems.splice(0);
+    await serve(folder);
+    expect(problems.map(String)).toEqual([expect.stringContaining('.regferry.lock is held by') as unknown]);
+    expect(readFileSync(join(folder, 'app/.regferry.lock'), 'utf8')).toBe(held);
+  });
+
+  it('find the lock taken during an upload, and free before and after', async () => {
+    const folder = makeMemoryFolder('air');
+    const base = `${await serve(folder)}/v2/app`;
+    const lock = join(folder, 'app/.regferry.lock');
+    const bytes = randomBytes(2_000);
+    const first = await openUpload(base);
+    expect(existsSync(lock)).toBe(true);
+    await patch(first, bytes, 0, 1_000);
+    expect((await put(first, digestOf(bytes), bytes.subarray(1_000))).status).toBe(201);
+    expect(existsSync(lock)).toBe(false);
+    await fetch(await openUpload(base), { method: 'DELETE' });
+    expect(existsSync(lock)).toBe(false);
+    const wrong = await put(await openUpload(base), digestOf(Buffer.from('other')), bytes);
+    expect(wrong.status).toBe(400);
+    expect(existsSync(lock)).toBe(false);
+    expect(readdirSync(join(folder, 'app')).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
+  });
+
+  it('find nothing of an upload that has not ended when the server closes', async () => {
+    const folder = makeMemoryFolder('air');
+    const base = `${await serve(folder)}/v2/app`;
+    await patch(await openUpload(base), randomBytes(1_000), 0, 1_000);
+    expect(readdirSync(join(folder, 'app'))).toHaveLength(5);
+    await stopAll();
+    expect(readdirSync(join(folder, 'app')).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
+  });
+});
+
+describe('a folder that cannot be served', () => {
+  it('is a layout itself', async () => {
+    const folder = join(makeMemoryFolder('air'), 'app');
+    await copyInto(folder, image, '1');
+    await expect(openFolderRegistry(folder)).rejects.toMatchObject({
+      code: 'E_LAYOUT',
+      message: expect.stringContaining('where it is the repository app') as unknown,
+    });
+  });
+
+  it('is a file, or not there when nothing may be written', async () => {
+    const folder = makeMemoryFolder('air');
+    writeFileSync(join(folder, 'file'), '');
+    await expect(openFolderRegistry(join(folder, 'file'))).rejects.toMatchObject({ code: 'E_LAYOUT' });
+    const missing = join(folder, 'missing');
+    await expect(openFolderRegistry(missing, { readOnly: true })).rejects.toMatchObject({ code: 'E_LAYOUT' });
+    await openFolderRegistry(missing);
+    expect(existsSync(missing)).toBe(true);
+  });
+
+  it('is cleaned by nobody when nothing may be written', async () => {
+    const folder = makeMemoryFolder('air');
+    await copyInto(join(folder, 'app'), image, '1');
+    writeFileSync(join(folder, 'app/.regferry-tmp-0123456789abcdef'), 'half a blob');
+    await openFolderRegistry(folder, { readOnly: true });
+    expect(existsSync(join(folder, 'app/.regferry-tmp-0123456789abcdef'))).toBe(true);
+  });
+});
+
+it('changes of index.json that wait for each other are written together', async () => {
+  const folder = makeMemoryFolder('air');
+  const base = `${await serve(folder)}/v2/app`;
+  await pushBlob(base, randomBytes(10));
+  const { LayoutFiles } = await import('../../../src/content/layout-files.js');
+  const writes = vi.spyOn(LayoutFiles.prototype, 'writeTop');
+  try {
+    const pushes = Array.from({ length: 30 }, (_, at) =>
+      pushManifest(base, `t${at}`, image.root.bytes, OCI_MANIFEST),
+    );
+    expect(new Set(await Promise.all(pushes))).toEqual(new Set([201]));
+    expect(writes.mock.calls.length).toBeLessThan(30);
+  } finally {
+    writes.mockRestore();
+  }
+});
