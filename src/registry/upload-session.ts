@@ -164,8 +164,7 @@ async function tryMount(
   }
 }
 
-function isMountRefusal({ code, status }: RegferryError): boolean {
-  if (code === 'E_UNAUTHORIZED' || code === 'E_DENIED') return true;
+function isMountRefusal({ status }: RegferryError): boolean {
   return status !== undefined && status >= 400 && status < 500 && status !== 429;
 }
 

@@ -76,6 +76,19 @@ describe('a source that fails', () => {
     await expectQuiet(source, to);
   });
 
+  it('at its root gives up what is still asked elsewhere', async () => {
+    const source = await sourceOf(image, () => ({ fetch: () => Promise.reject(error('E_NOT_FOUND')) }));
+    const to = targetAt(() => ({
+      resolve: (_key, { signal } = {}) =>
+        new Promise((_resolve, reject) => {
+          signal?.addEventListener('abort', () => reject(signal.reason as Error));
+        }),
+    }));
+    const outcome = await run({ source, targets: [target(to, '2')] });
+    expect(outcome.error?.code).toBe('E_NOT_FOUND');
+    await expectQuiet(source, to);
+  });
+
   it("at a child fails every target alike, with the source's name on it, and no tag is written", async () => {
     const hole = other.root.descriptor.digest;
     const source = await sourceOf(index, (memory) => ({

@@ -280,6 +280,20 @@ describe('several targets', () => {
     ]);
   });
 
+  it('at one host mount what another one has had all along', async () => {
+    const source = await sourceOf(image);
+    const full = targetAt('full');
+    await seed(full.memory, image);
+    const empty = recordedStore(names, { host: 'target', repository: 'empty', sibling: () => full.memory });
+    const { targets } = await run({ source, targets: [target(full, '2'), target(empty, '2')] });
+    expect(holds(empty, image, '2')).toBe(true);
+    expect(targets.map(({ blobs }) => [blobs.skipped, blobs.mounted])).toEqual([
+      [3, 0],
+      [0, 3],
+    ]);
+    expect(started(source)).toEqual(['fetch :1']);
+  });
+
   it('at one host go on by themselves where the first one failed', async () => {
     const source = await sourceOf(image);
     const bad = targetAt('bad', () => ({ put: () => Promise.reject(error('E_DENIED')) }));

@@ -231,6 +231,7 @@ describe('a manifest that is too large', () => {
     });
     const { repository } = openRepository(server.origin);
     expect((await failureOf(repository.fetch({ tag: '1' }))).code).toBe('E_LIMIT');
+    expect(server.asked).toHaveLength(1);
   });
 
   it('without an announced length is cut off while it is read', async () => {
