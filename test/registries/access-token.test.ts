@@ -213,16 +213,14 @@ requirePrograms(
   'docker-registry',
   'nginx',
   'openssl',
-)('tokens of 3 s', () => {
-  // One after the other: the second is asked for when the first token of the source is over.
-  const layers = [blob(1_900_000, 1), blob(1_100_000, 2)];
-  const large = imageManifest({ layers });
-  const short = { lifetimeSeconds: 3 };
+)('a copy between two registries with different logins', () => {
+  // Too large to go side by side; each takes 3.3 s, so that the second is asked for when the source's first token is over.
+  const large = imageManifest({ layers: [blob(1_900_000, 1), blob(1_900_001, 2)] });
 
-  it.concurrent.each([
-    ['as they say', short],
-    ['though they say an hour', { ...short, expiresIn: 3600 }],
-  ])('outlive a longer transfer between two registries, %s', async (_, behaviour) => {
+  it.concurrent.each<[string, Partial<TokenBehaviour>]>([
+    ['of 3 s', { lifetimeSeconds: 3 }],
+    ['of 2 s that say an hour', { lifetimeSeconds: 2, expiresIn: 3600 }],
+  ])('outlives its tokens %s', async (_, behaviour) => {
     const started: { stop(): Promise<void> }[] = [];
     const start = async <T extends { stop(): Promise<void> }>(starting: Promise<T>): Promise<T> => {
       const server = await starting;
@@ -246,17 +244,18 @@ requirePrograms(
         chunkSize: 400_000,
       };
       const report = await copy(`${slow.host}/app:v1`, `${target.host}/app`, options);
-      expect(report.durationMs).toBeGreaterThan(4500);
+      expect(report.durationMs).toBeGreaterThan(6000);
       expect(report.targets[0]).toMatchObject({ verified: 'bytes', blobs: { copied: 3 } });
       for (const tokens of [sourceTokens, targetTokens]) {
         expect(tokens.requests.length).toBeGreaterThan(1);
         expect(tokens.requests.every(({ status }) => status === 200)).toBe(true);
       }
-      // Renewed before they end where they say when that is, else after one refusal.
-      const refused = [source, target].map(async (server) => {
-        return (await server.settledRequests()).filter(({ status }) => status === 401).length;
-      });
-      expect(await Promise.all(refused)).toEqual('expiresIn' in behaviour ? [2, 2] : [1, 1]);
+      for (const server of [source, target]) {
+        const refused = (await server.settledRequests()).filter(({ status }) => status === 401).length;
+        // Renewed before they end where they say when that is; else when they are refused.
+        if (behaviour.expiresIn === undefined) expect(refused).toBe(1);
+        else expect(refused).toBeGreaterThan(1);
+      }
     } finally {
       await Promise.all(started.map((server) => server.stop()));
     }

@@ -18,6 +18,8 @@ export interface TokenUser extends Login {
 
 /** How a token server behaves; all of it may be changed while it runs. */
 export interface TokenBehaviour {
+  /** What it is asked on behalf of. @default 'registry.test' */
+  service: string;
   users: readonly TokenUser[];
   /** What somebody without a login may do. @default nothing */
   anonymous: (repository: string, action: string) => boolean;
@@ -80,20 +82,24 @@ interface TokenTrust {
   readonly rootcertbundle: string;
 }
 
-const service = 'registry.test';
 const issuer = 'tokens.test';
 
-/**
- * Starts a token server as distribution's specification describes it: GET with Basic, POST with a refresh token. It
- * checks the service, the form of each scope and the credentials, and gives each client what it may have of what it asks.
- */
-export async function startTokenServer(options: TokenServerOptions = {}): Promise<TokenServer> {
-  const { names = 'x5c', tls, hostname = '127.0.0.1', ...given } = options;
-  const { ca, server: signer } = await testCertificates();
-  const folder = makeTempFolder('token-server');
-  const rootcertbundle = join(folder, 'bundle.pem');
-  writeFileSync(rootcertbundle, readFileSync(ca, 'utf8') + readFileSync(signer.certificate, 'utf8'));
+/** A token service without a server. */
+export interface TokenService {
+  readonly behaviour: TokenBehaviour;
+  readonly requests: TokenRequest[];
+  readonly handler: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly header: (...scopes: readonly string[]) => string;
+}
+
+/** A token service as {@link startTokenServer} has it, to be put behind a server of the test's own. */
+export async function createTokenService(
+  options: Partial<TokenBehaviour> & Pick<TokenServerOptions, 'names'> = {},
+): Promise<TokenService> {
+  const { names = 'x5c', ...given } = options;
+  const { server: signer } = await testCertificates();
   const behaviour: TokenBehaviour = {
+    service: 'registry.test',
     users: [],
     anonymous: () => false,
     lifetimeSeconds: 300,
@@ -103,18 +109,40 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
   };
   const requests: TokenRequest[] = [];
   const signed = tokenSigner(signer, names);
-  const answer = (request: IncomingMessage, response: ServerResponse): void => {
-    void readBody(request).then((body) => {
-      const { entry, headers = {}, json } = decide(behaviour, request, body, signed);
-      requests.push(entry);
-      response.writeHead(entry.status, { 'content-type': 'application/json', ...headers });
-      response.end(JSON.stringify(json));
-    });
+  return {
+    behaviour,
+    requests,
+    handler: (request, response) => {
+      void readBody(request).then((body) => {
+        const { entry, headers = {}, json } = decide(behaviour, request, body, signed);
+        requests.push(entry);
+        response.writeHead(entry.status, { 'content-type': 'application/json', ...headers });
+        response.end(JSON.stringify(json));
+      });
+    },
+    header: (...scopes) => {
+      const access = scopes.map(parseScope).filter((scope) => scope !== undefined);
+      const audience = behaviour.service;
+      return `Bearer ${signed({ issuer, subject: 'test', audience, lifetimeSeconds: 300, access })}`;
+    },
   };
+}
+
+/**
+ * Starts a token server as distribution's specification describes it: GET with Basic, POST with a refresh token. It
+ * checks the service, the form of each scope and the credentials, and gives each client what it may have of what it asks.
+ */
+export async function startTokenServer(options: TokenServerOptions = {}): Promise<TokenServer> {
+  const { tls, hostname = '127.0.0.1', ...given } = options;
+  const { ca, server: signer } = await testCertificates();
+  const folder = makeTempFolder('token-server');
+  const rootcertbundle = join(folder, 'bundle.pem');
+  writeFileSync(rootcertbundle, readFileSync(ca, 'utf8') + readFileSync(signer.certificate, 'utf8'));
+  const { handler, behaviour, requests, header } = await createTokenService(given);
   const server =
     tls === undefined
-      ? createServer(answer)
-      : createTlsServer({ cert: readFileSync(tls.certificate), key: readFileSync(tls.key) }, answer);
+      ? createServer(handler)
+      : createTlsServer({ cert: readFileSync(tls.certificate), key: readFileSync(tls.key) }, handler);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('a TCP server has a port');
@@ -125,11 +153,8 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
     realm,
     behaviour,
     requests,
-    auth: { token: { realm, service, issuer, rootcertbundle } },
-    header: (...scopes) => {
-      const access = scopes.map(parseScope).filter((scope) => scope !== undefined);
-      return `Bearer ${signed({ issuer, subject: 'test', audience: service, lifetimeSeconds: 300, access })}`;
-    },
+    auth: { token: { realm, service: behaviour.service, issuer, rootcertbundle } },
+    header,
     stop: async () => {
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
@@ -179,7 +204,7 @@ function decide(
   if (method === 'POST' && behaviour.postStatus !== undefined) {
     return refuse(behaviour.postStatus, 'unsupported_grant_type');
   }
-  if (question.service !== service) return refuse(400, 'invalid_service');
+  if (question.service !== behaviour.service) return refuse(400, 'invalid_service');
   const accesses = scopes.map(parseScope);
   if (accesses.includes(undefined)) return refuse(400, 'invalid_scope');
   const claimed = method === 'POST' || authorization !== undefined;
@@ -194,7 +219,7 @@ function decide(
   if (behaviour.refuseForeign && access.length < scopes.length) return refuse(400, 'invalid_scope');
   const { lifetimeSeconds } = behaviour;
   const subject = user?.user ?? '';
-  const token = signed({ issuer, subject, audience: service, lifetimeSeconds, access });
+  const token = signed({ issuer, subject, audience: behaviour.service, lifetimeSeconds, access });
   return {
     entry: { ...question, user: user?.user, status: 200, granted: access.map(formatScope) },
     json: { ...Object.fromEntries(behaviour.fields.map((field) => [field, token])), ...lifetime(behaviour) },

@@ -45,14 +45,15 @@ export function tokenSigner(pair: KeyPair, names: 'x5c' | 'kid'): (claims: Claim
       : { x5c: [new X509Certificate(certificate).raw.toString('base64')] }),
   };
   return ({ issuer, subject, audience, lifetimeSeconds, access }) => {
-    const now = Math.floor(Date.now() / 1000);
+    const now = Date.now() / 1000;
     const payload = {
       iss: issuer,
       sub: subject,
       aud: audience,
-      iat: now,
-      nbf: now,
-      exp: now + lifetimeSeconds - leewaySeconds,
+      iat: Math.floor(now),
+      nbf: Math.floor(now),
+      // Whole seconds, as distribution wants them: at most one longer than asked for, never shorter.
+      exp: Math.ceil(now + lifetimeSeconds) - leewaySeconds,
       jti: randomUUID(),
       access,
     };
