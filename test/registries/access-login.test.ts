@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 
@@ -15,6 +17,7 @@ import { regferry } from '../support/regferry.js';
 import { makeTempFolder, removeTempFolder } from '../support/temp.js';
 import { startTokenServer, type TokenServer } from '../support/token-server.js';
 
+const bin = fileURLToPath(new URL('../../bin/regferry.js', import.meta.url));
 const mia = { user: 'mia', password: 'open: sesame"' };
 const pair = Buffer.from(`${mia.user}:${mia.password}`).toString('base64');
 const image = imageManifest({ layers: [blob(3_000, 1)] });
@@ -233,4 +236,47 @@ requirePrograms(
       await nginx.stop();
     }
   });
+
+  // util-linux' script is a terminal for those who have none.
+  it.skipIf(process.platform !== 'linux')(
+    'is asked for on a terminal, which does not show the password',
+    async () => {
+      const shown = await onTerminal(
+        `'${process.execPath}' '${bin}' login ${registry.host}`,
+        { HOME: home },
+        [
+          ['User name: ', `${mia.user}\r`],
+          ['Password: ', `${mia.password}\r`],
+        ],
+      );
+      expect(shown).toContain(`logged in to ${registry.host}`);
+      expect(shown).not.toContain('sesame');
+      expect(JSON.parse(readFileSync(config, 'utf8'))).toEqual({
+        auths: { [registry.host]: { auth: pair } },
+      });
+    },
+  );
 });
+
+/** Runs a command on a terminal and types each answer when its question is shown. Gives all that the terminal shows. */
+async function onTerminal(
+  command: string,
+  env: Readonly<Record<string, string>>,
+  answers: readonly (readonly [question: string, answer: string])[],
+): Promise<string> {
+  const child = spawn('script', ['-qefc', command, '/dev/null'], {
+    env: { PATH: process.env['PATH'] ?? '', TERM: 'xterm', SHELL: '/bin/sh', ...env },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const left = [...answers];
+  let shown = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    shown += text;
+    const [next] = left;
+    if (next === undefined || !shown.includes(next[0])) return;
+    left.shift();
+    child.stdin.write(next[1]);
+  });
+  await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
+  return shown;
+}

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 
 import { createRegistryHandler } from '../../src/serve/handler.js';
 import { MemoryRegistry } from '../../src/serve/memory-registry.js';
-import { listen, type ServedRegistry } from '../../src/serve/server.js';
+import { listen, type ListeningServer } from '../../src/serve/server.js';
 import { testCertificates } from '../support/certificates.js';
 import { commandLine, type CommandLineResult } from '../support/command-line.js';
 import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.js';
@@ -151,8 +151,8 @@ requirePrograms(
 
 requirePrograms('squid', 'openssl')('a registry with a password', () => {
   /** Two doors to the same content: one with a password and faults, and another. */
-  let registry: ServedRegistry;
-  let other: ServedRegistry;
+  let registry: ListeningServer;
+  let other: ListeningServer;
   let squid: Squid;
   let publicName: string;
   const rules: Rule[] = [];
