@@ -8,23 +8,27 @@ import type { OriginSettings } from '../http/connections.js';
 import type { Environment } from './environment.js';
 import type { SideOptions } from './options.js';
 
-/** The credentials of one side: its own login first, then its provider, then the environment's. */
+/**
+ * The credentials of one side: its own login first, then its provider, then the environment's. `side` is left out where
+ * there is only one. Throws E_USAGE for half a login.
+ */
 export function credentialsOf(
-  side: Side,
+  side: Side | undefined,
   options: SideOptions,
   environment: Environment | undefined,
 ): CredentialProvider | undefined {
   if (options.anonymous === true) return undefined;
   const { username, password, credentials } = options;
+  const whose = side === undefined ? 'the' : `the ${side}'s`;
   if ((username === undefined) !== (password === undefined)) {
-    throw new RegferryError('E_USAGE', `the ${side}'s user name and password belong together: give both`, {
+    throw new RegferryError('E_USAGE', `${whose} user name and password belong together: give both`, {
       side,
     });
   }
   const own =
     username === undefined || password === undefined
       ? []
-      : [staticCredentials(basicCredential(username, password, `the ${side}'s login options`))];
+      : [staticCredentials(basicCredential(username, password, `${whose} login options`))];
   const others = [credentials, environment?.credentials].filter((provider) => provider !== undefined);
   return chainCredentials([...own, ...others]);
 }

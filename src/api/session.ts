@@ -158,11 +158,12 @@ export class Session {
   #newClient(registry: string, side: Side): RegistryClient {
     const sideOptions = this.#side(side);
     const http = this.#transport(side);
+    const named = this.#options.onlySource === true ? undefined : side;
     const authorizer = createAuthorizer({
       registry,
-      side: this.#options.onlySource === true ? undefined : side,
+      side: named,
       http,
-      credentials: credentialsOf(side, sideOptions, this.#options.environment),
+      credentials: credentialsOf(named, sideOptions, this.#options.environment),
       trustedRealms: this.#options.trustedRealms,
       allowPrivate: this.#options.allowPrivateRedirects,
       onNote: (message) => this.#emit({ type: 'note', message }),
