@@ -24,15 +24,17 @@ export class UploadSession {
   hadShortChunk = false;
   /** True once it was committed or cancelled. */
   ended = false;
-  /** Milliseconds, by the clock of {@link UploadSessions}. */
+  /** When it was used last, in milliseconds by the clock of {@link UploadSessions}. */
   usedAt: number;
+  readonly #now: () => number;
   #state: string | undefined;
   #writer: { readonly request: Abortable; readonly ended: Promise<void> } | undefined;
 
-  constructor(repository: string, blob: IncomingBlob, now: number) {
+  constructor(repository: string, blob: IncomingBlob, now: () => number) {
     this.repository = repository;
     this.blob = blob;
-    this.usedAt = now;
+    this.#now = now;
+    this.usedAt = now();
   }
 
   /** True while a request writes to it. */
@@ -61,6 +63,7 @@ export class UploadSession {
       await running;
     } finally {
       if (this.#writer === writer) this.#writer = undefined;
+      this.usedAt = this.#now();
     }
   }
 
@@ -107,7 +110,7 @@ export class UploadSessions {
       const message = `${mostSessions} uploads are under way; finish or cancel some, or try again later`;
       throw new Refusal(429, 'TOOMANYREQUESTS', message, { headers: { 'Retry-After': '10' } });
     }
-    const session = new UploadSession(repository, await receive(), this.#now());
+    const session = new UploadSession(repository, await receive(), this.#now);
     this.#sessions.set(session.id, session);
     return session;
   }

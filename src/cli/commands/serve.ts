@@ -1,9 +1,15 @@
-import { usageError } from '../usage-error.js';
+import type { ServeRegistryOptions } from '../../api/serve.js';
+import type { RequestEntry } from '../../serve/exchange.js';
 import { type Call, command, type Command } from '../command.js';
 import { formatBytes } from '../format.js';
-import type { Option } from '../option.js';
+import type { Log } from '../log.js';
+import { flag, text, type Option, type Values } from '../option.js';
 import { logOptions, type OutputOptions } from '../options.js';
 import { parseSize } from '../quantity.js';
+import { usageError } from '../usage-error.js';
+
+/** How long running requests may take to end once the server is told to. */
+const patienceMs = 10_000;
 
 interface Address {
   readonly host: string;
@@ -12,7 +18,12 @@ interface Address {
 
 interface ServeValues extends Omit<OutputOptions, 'json'> {
   addr: Address;
+  'read-only': boolean;
+  htpasswd: string;
+  'tls-cert': string;
+  'tls-key': string;
   'max-size': number;
+  sparse: boolean;
 }
 
 const addressOption: Option<Address> = {
@@ -32,62 +43,114 @@ const addressOption: Option<Address> = {
 const maxSizeOption: Option<number> = {
   kind: 'value',
   group: 'Command',
-  describe: 'refuse pushes beyond this many bytes in all [no limit]',
+  describe: 'in memory, refuse pushes beyond this many bytes in all [2GiB]',
   placeholder: 'SIZE',
   expects: 'a size such as 500MB or 2GiB',
   parse: parseSize,
 };
 
-/** `regferry serve`: a registry in memory, until a signal ends it. */
+/** `regferry serve`: a registry over a folder of layouts or in memory, until a signal ends it. */
 export const serveCommand: Command = command<ServeValues>({
   name: 'serve',
-  summary: 'run a registry in memory',
+  summary: 'run a registry over a folder of OCI layouts, or in memory',
   description: [
-    'Runs a registry that keeps everything in memory and speaks http, for demos, tests and hand-overs. It has no passwords: whoever reaches it may read and write. Its name for references is the first line on stdout.',
-    'SIGINT (Ctrl-C) or SIGTERM ends it, and all that it holds is gone.',
+    'Runs a registry whose repositories are the OCI image layouts in FOLDER: after regferry copy X oci:FOLDER/app:1, it has app:1, and what is pushed to it can be read as oci:FOLDER/app:1. Without FOLDER it keeps everything in memory, for demos, tests and hand-overs.',
+    'Its name for references is the first line on stdout; each request is a line on stderr. SIGINT (Ctrl-C) or SIGTERM ends it, and what runs then has 10 seconds to finish.',
   ],
-  arguments: { usage: '', missing: [], most: 1 },
+  arguments: { usage: '[FOLDER]', missing: [], most: 1 },
   examples: [
-    ['regferry serve', 'a registry at localhost:5000'],
+    ['regferry serve', 'a registry at localhost:5000 that forgets everything when it ends'],
+    ['regferry serve air', 'the layouts in the folder air, as localhost:5000/…'],
+    [
+      'regferry serve air --addr 0.0.0.0:5000 --tls-cert cert.pem --tls-key key.pem --htpasswd users',
+      'for others, with https and passwords (htpasswd -cB users ann)',
+    ],
     ['regferry serve --addr 127.0.0.1:0', 'at any free port; read which from stdout'],
   ],
-  options: { addr: addressOption, 'max-size': maxSizeOption, ...logOptions },
+  options: {
+    addr: addressOption,
+    'read-only': flag('Command', 'refuse everything that would write'),
+    htpasswd: text(
+      'Command',
+      'FILE',
+      'let only these users in; the passwords are bcrypt hashes (htpasswd -B)',
+    ),
+    'tls-cert': text('Command', 'FILE', 'speak https with this certificate (PEM)'),
+    'tls-key': text('Command', 'FILE', "the certificate's key (PEM)"),
+    'max-size': maxSizeOption,
+    sparse: flag('Command', 'take manifests before all that they name is there'),
+    ...logOptions,
+  },
   run: serveUntilSignal,
 });
 
-async function serveUntilSignal(
-  call: Call,
-  values: { readonly addr?: Address; readonly 'max-size'?: number },
-): Promise<void> {
-  if (call.args.length > 0) {
-    throw usageError('serving a folder is not there yet: leave it out for a registry in memory', 'serve');
-  }
+async function serveUntilSignal(call: Call, values: Values<ServeValues>): Promise<void> {
+  const [folder] = call.args;
+  checkTogether(folder, values);
   const { host, port } = values.addr ?? { host: '127.0.0.1', port: 5000 };
-  const { log, stdout, interruption } = call;
+  const { io, log, stdout, interruption } = call;
   const api = await call.loadApi();
-  const registry = await api.serve({
-    host,
-    port,
-    maxBytes: values['max-size'],
-    signal: interruption.signal,
-    onRequest: ({ method, url, status, bytesIn, bytesOut }) => {
-      const moved = `in ${formatBytes(bytesIn)}, out ${formatBytes(bytesOut)}`;
-      log.write('debug', `${method} ${url} ${status} (${moved})`, { method, url, status, bytesIn, bytesOut });
-    },
-  });
+  const registry = await api.serve({ ...optionsOf(folder, values), ...callbacks(log), host, port });
   try {
-    if (!isLoopback(host)) {
-      const message = `whoever can reach ${host} may read and write here: there are no passwords`;
-      log.write('warn', message, { host });
-    }
+    for (const warning of warnings(host, values)) log.write('warn', warning, { host });
     await stdout.line(registry.host);
-    log.write('info', `a registry in memory listens on ${registry.url}; end it with Ctrl-C`, {
-      url: registry.url,
-    });
+    const what = folder === undefined ? 'a registry in memory' : `a registry over the layouts in ${folder}`;
+    log.write('info', `${what} listens on ${registry.url}; end it with Ctrl-C`, { url: registry.url });
     await interruption.ended;
+    log.write('info', 'stopping');
+    await registry.stop(new Promise<void>((resolve) => void io.clock.after(patienceMs, resolve)));
   } finally {
     await registry.close();
   }
+}
+
+function checkTogether(folder: string | undefined, values: Values<ServeValues>): void {
+  if ((values['tls-cert'] === undefined) !== (values['tls-key'] === undefined)) {
+    throw usageError('--tls-cert and --tls-key belong together', 'serve');
+  }
+  if (folder !== undefined && values['max-size'] !== undefined) {
+    throw usageError('--max-size is about memory: a folder may hold what its disk holds', 'serve');
+  }
+}
+
+function optionsOf(folder: string | undefined, values: Values<ServeValues>): ServeRegistryOptions {
+  return {
+    folder,
+    maxBytes: values['max-size'],
+    readOnly: values['read-only'],
+    sparse: values.sparse,
+    tlsCertFile: values['tls-cert'],
+    tlsKeyFile: values['tls-key'],
+    htpasswdFile: values.htpasswd,
+  };
+}
+
+/** The access log, and what goes wrong. Headers, and so passwords, do not get here. */
+function callbacks(log: Log): Pick<ServeRegistryOptions, 'onRequest' | 'onError'> {
+  return {
+    onRequest: (entry: RequestEntry) => {
+      const { method, url, status, bytesIn, bytesOut } = entry;
+      const ms = Math.round(entry.ms);
+      const line = `${method} ${url} ${status} ${formatBytes(bytesIn + bytesOut)} ${ms} ms`;
+      log.write('info', line, { method, path: url, status, bytesIn, bytesOut, ms });
+    },
+    onError: (error: unknown) => {
+      log.write('error', error instanceof Error ? error.message : String(error));
+    },
+  };
+}
+
+function warnings(host: string, values: Values<ServeValues>): readonly string[] {
+  if (isLoopback(host)) return [];
+  const may = values['read-only'] === true ? 'read' : 'read and write';
+  return [
+    ...(values.htpasswd === undefined
+      ? [`whoever can reach ${host} may ${may} here: there are no passwords (--htpasswd)`]
+      : []),
+    ...(values['tls-cert'] === undefined
+      ? ['whoever is on the way can read and change what is sent: there is no TLS (--tls-cert, --tls-key)']
+      : []),
+  ];
 }
 
 function isLoopback(host: string): boolean {

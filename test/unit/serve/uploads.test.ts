@@ -327,6 +327,8 @@ describe('an upload session', () => {
     await open();
     slow.end(body(1_200));
     expect(await answered).toBe(202);
+    now += 50 * 60_000;
+    await open();
     expect((await put(location)).status).toBe(201);
   });
 

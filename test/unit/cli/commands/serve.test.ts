@@ -9,27 +9,29 @@ interface Served {
   readonly io: FakeIo;
   readonly api: Pick<Api, 'serve'>;
   readonly seen: ServeRegistryOptions[];
-  closed: number;
+  readonly calls: string[];
 }
 
 function serving(): Served {
   const served: Served = {
     io: fakeIo(),
     seen: [],
-    closed: 0,
+    calls: [],
     api: {
       serve: (options) => {
         served.seen.push(options ?? {});
-        const close = (): Promise<void> => {
-          served.closed += 1;
+        const note = (what: string): Promise<void> => {
+          served.calls.push(what);
           return Promise.resolve();
         };
+        const close = (): Promise<void> => note('close');
+        const stop = (): Promise<void> => note('stop');
         return Promise.resolve({
           host: 'localhost:5000',
           url: 'http://127.0.0.1:5000',
           port: 5000,
           close,
-          stop: close,
+          stop,
         });
       },
     },
@@ -51,10 +53,12 @@ describe('serve', () => {
     await expect(serveUntil(signal, served)).resolves.toEqual({
       exit: 0,
       stdout: 'localhost:5000\n',
-      stderr: 'a registry in memory listens on http://127.0.0.1:5000; end it with Ctrl-C\n',
+      stderr:
+        'a registry in memory listens on http://127.0.0.1:5000; end it with Ctrl-C\n' +
+        'GET /v2/ 200 2 B 3 ms\nstopping\n',
     });
     expect(served.seen[0]).toMatchObject({ host: '127.0.0.1', port: 5000, maxBytes: undefined });
-    expect(served.closed).toBe(1);
+    expect(served.calls).toEqual(['stop', 'close']);
   });
 
   it.each([
@@ -73,8 +77,22 @@ describe('serve', () => {
     async (address) => {
       const { stderr } = await serveUntil('SIGINT', serving(), '--addr', address);
       expect(stderr).toMatch(/^regferry: warning: whoever can reach \S+ may read and write here/);
+      expect(stderr).toMatch(/^regferry: warning: whoever is on the way/m);
     },
   );
+
+  it('warns of what is missing alone', async () => {
+    const warned = async (...options: string[]): Promise<string[]> => {
+      const { stderr } = await serveUntil('SIGINT', serving(), '--addr', '0.0.0.0:1', ...options);
+      return stderr.match(/(?<=warning: ).*/g) ?? [];
+    };
+    const tls = ['--tls-cert', 'c', '--tls-key', 'k'];
+    expect(await warned(...tls, '--htpasswd', 'u')).toEqual([]);
+    expect(await warned('--htpasswd', 'u')).toEqual([expect.stringContaining('there is no TLS') as unknown]);
+    expect(await warned(...tls, '--read-only')).toEqual([
+      'whoever can reach 0.0.0.0 may read here: there are no passwords (--htpasswd)',
+    ]);
+  });
 
   it.each(['5000', ':5000', '127.0.0.1', '127.0.0.1:x', '127.0.0.1:65536', '::1:5000', 'a b:1', ''])(
     'refuses the address "%s"',
@@ -91,15 +109,63 @@ describe('serve', () => {
     expect(served.seen[0]).toMatchObject({ maxBytes: 1_073_741_824 });
   });
 
-  it('shows requests at debug level', async () => {
-    const { stderr } = await serveUntil('SIGINT', serving(), '--log-level', 'debug');
-    expect(stderr).toContain('+0.000s GET /v2/ 200 (in 0 B, out 2 B)\n');
+  it('hands on what it is given', async () => {
+    const served = serving();
+    const files = ['--tls-cert', 'cert.pem', '--tls-key', 'key.pem', '--htpasswd', 'users'];
+    const { stderr } = await serveUntil('SIGINT', served, 'air', '--read-only', '--sparse', ...files);
+    expect(served.seen[0]).toMatchObject({
+      folder: 'air',
+      readOnly: true,
+      sparse: true,
+      tlsCertFile: 'cert.pem',
+      tlsKeyFile: 'key.pem',
+      htpasswdFile: 'users',
+    });
+    expect(stderr).toContain('a registry over the layouts in air listens on');
   });
 
-  it('does not serve a folder yet', async () => {
-    const ran = await run(['serve', 'layout']);
+  it.each([
+    [['--tls-cert', 'cert.pem'], '--tls-cert and --tls-key belong together'],
+    [['--tls-key', 'key.pem'], '--tls-cert and --tls-key belong together'],
+    [['air', '--max-size', '1GiB'], '--max-size is about memory'],
+    [['air', 'water'], ''],
+  ])('refuses %j', async (words, message) => {
+    const ran = await run(['serve', ...words]);
     expect(ran).toMatchObject({ exit: 2, stdout: '' });
-    expect(ran.stderr).toMatch(/^regferry: serving a folder is not there yet/);
+    expect(ran.stderr).toContain(message);
+  });
+
+  it('shows requests as facts too, and none when it is to be quiet', async () => {
+    const { stderr } = await serveUntil('SIGINT', serving(), '--log-format', 'json');
+    const records = stderr.split('\n').filter((line) => line.includes('"method"'));
+    expect(records).toHaveLength(1);
+    expect(JSON.parse(records.join())).toMatchObject({
+      method: 'GET',
+      path: '/v2/',
+      status: 200,
+      bytesIn: 0,
+      bytesOut: 2,
+      ms: 3,
+    });
+    const served = serving();
+    const running = run(['serve', '--quiet'], served.api, served.io);
+    await served.io.stdout.shows('localhost');
+    served.seen[0]?.onRequest?.({ method: 'GET', url: '/', status: 200, bytesIn: 0, bytesOut: 2, ms: 3 });
+    served.io.signal('SIGTERM');
+    expect((await running).stderr).toBe('');
+  });
+
+  it('takes control characters out of what is asked, and tells what goes wrong', async () => {
+    const served = serving();
+    const running = run(['serve'], served.api, served.io);
+    await served.io.stderr.shows('listens');
+    const url = '/v2/\u001b[31m\u009b1mx\r\nGET /forged 200';
+    served.seen[0]?.onRequest?.({ method: 'GET', url, status: 404, bytesIn: 0, bytesOut: 0, ms: 0.4 });
+    served.seen[0]?.onError?.(new Error('disk on fire'));
+    served.io.signal('SIGTERM');
+    const { stderr } = await running;
+    expect(stderr).toContain('GET /v2/[31m1mx GET /forged 200 404 0 B 0 ms\n');
+    expect(stderr).toContain('regferry: disk on fire\n');
   });
 
   it('says when the port is taken', async () => {
