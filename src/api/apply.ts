@@ -29,8 +29,8 @@ export type ApplyOptions = Omit<CopyOptions, 'platform' | 'includeForeign' | 'gu
 /**
  * Does what a plan says, if the source is still the digest that it was and each tag is still what it was (E_GUARD where
  * not; nothing is written then). A tag that is already what the plan makes of it will do, so that a plan whose execution
- * was cut short can be applied again. How a blob travels may differ from the plan. Throws CopyError as `copy` does, and
- * E_USAGE for a plan that is not complete.
+ * was cut short can be applied again. How a blob travels may differ from the plan. Throws CopyError as `copy` does, E_USAGE
+ * for a plan that is not complete, and E_DENIED for one of a tag that could not be seen.
  */
 export async function apply(plan: Plan, options: ApplyOptions = {}): Promise<CopyReport> {
   const { source, targets, platform, includeForeign, allOrNothing } = plan;
@@ -50,8 +50,8 @@ export async function apply(plan: Plan, options: ApplyOptions = {}): Promise<Cop
 }
 
 /**
- * The digest that a plan copies. Throws E_USAGE for a plan with a target that could not be planned, or whose present
- * state could not be seen: it would be bound to nothing.
+ * The digest that a plan copies. Throws E_USAGE for a plan with a target that could not be planned, and E_DENIED for one
+ * whose present state could not be seen: it would be bound to nothing.
  */
 export function boundDigest({ source, targets }: Plan): string {
   const failed = targets.find(({ error }) => error !== undefined);
@@ -62,8 +62,9 @@ export function boundDigest({ source, targets }: Plan): string {
   const unseen = targets.find(({ previous }) => previous === undefined);
   if (unseen !== undefined) {
     throw new RegferryError(
-      'E_USAGE',
-      `the plan cannot be bound to what ${unseen.reference} is now, because this login may not see it`,
+      'E_DENIED',
+      `the plan cannot be bound to what ${unseen.reference} is now: this login may not see it`,
+      { side: 'target' },
     );
   }
   return source.digest;

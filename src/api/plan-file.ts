@@ -10,7 +10,7 @@ const VERSION = 1;
 
 /**
  * A plan as the text of a file that {@link parsePlan} reads back. `createdAt` is for people.
- * Throws E_USAGE for a plan that is not complete.
+ * Throws E_USAGE for a plan that is not complete, E_DENIED for one of a tag that could not be seen.
  */
 export function formatPlan(plan: CopyPlan, createdAt: Date = new Date()): string {
   boundDigest(plan);

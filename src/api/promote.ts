@@ -3,14 +3,15 @@ import { RegferryError } from '../errors.js';
 import { formatLocation, parseLocation, type Location } from '../spec/location.js';
 import { parseRepository, parseTag } from '../spec/reference.js';
 import { runReported } from './copy.js';
-import type { CopyOptions } from './options.js';
+import type { CopyOptions, SideOptions } from './options.js';
 import { planned } from './plan.js';
 
 /** Options of a promotion. */
 export interface PromoteOptions extends CopyOptions {
   /**
    * Repositories in which the tags are set, in any registry (or layout folders, `oci:FOLDER`). What is missing there is
-   * copied first. The source's own is then one of them only if it is named. @default the source's own repository
+   * copied first. The source's own is then one of them only if it is named. @default the source's own repository; what
+   * `source` and `target` say goes for both sides then
    */
   readonly to?: readonly string[] | undefined;
 }
@@ -28,7 +29,8 @@ export async function promote(
   tags: string | readonly string[],
   options: PromoteOptions = {},
 ): Promise<CopyReport> {
-  return runReported(source, taggedReferences(source, tags, options.to), options, { allOrNothing: true });
+  const targets = taggedReferences(source, tags, options.to);
+  return runReported(source, targets, sidesOf(options), { allOrNothing: true });
 }
 
 /** What {@link promote} would do with the same arguments. Writes nothing. Throws PlanError as `promote` throws CopyError. */
@@ -37,7 +39,20 @@ export async function planPromotion(
   tags: string | readonly string[],
   options: PromoteOptions = {},
 ): Promise<CopyPlan> {
-  return planned(source, taggedReferences(source, tags, options.to), options, true);
+  return planned(source, taggedReferences(source, tags, options.to), sidesOf(options), true);
+}
+
+/** Inside one repository there is one registry: what is said of it as one side goes for the other, too. */
+function sidesOf(options: PromoteOptions): CopyOptions {
+  const { source, target, to } = options;
+  if (to !== undefined) return options;
+  return { ...options, source: eitherSide(target, source), target: eitherSide(source, target) };
+}
+
+/** The options of a side that may be either of two; the second counts more. */
+export function eitherSide(less: SideOptions = {}, more: SideOptions = {}): SideOptions {
+  const given = Object.entries(more).filter(([, value]: [string, unknown]) => value !== undefined);
+  return { ...less, ...Object.fromEntries(given) };
 }
 
 /** Every tag in every repository, repository by repository. */

@@ -4,11 +4,12 @@ import { parseDigest } from '../spec/digest.js';
 import { formatLocation, parseLocation } from '../spec/location.js';
 import type { ApplyOptions } from './apply.js';
 import { CopyError, failureOf, runReported } from './copy.js';
+import { eitherSide } from './promote.js';
 import type { RecordedTag, RecordedTags } from './receipt-file.js';
 import { Session } from './session.js';
 
-/** Options of {@link undo}: how to reach the registries of the tags. */
-export type UndoOptions = Omit<ApplyOptions, 'source'>;
+/** Options of {@link undo}: how to reach the registries of the tags; what `source` and `target` say goes for both. */
+export type UndoOptions = ApplyOptions;
 
 /**
  * Puts the tags that a receipt says have moved back to where they were. Nothing is written unless each of them is still
@@ -16,8 +17,10 @@ export type UndoOptions = Omit<ApplyOptions, 'source'>;
  * A tag that was absent before is left as it is, with E_UNSUPPORTED, and does not keep the others from being put back:
  * registries cannot delete a tag alone. Throws CopyError when anything was left or failed.
  */
-export async function undo(receipt: RecordedTags, options: UndoOptions = {}): Promise<CopyReport> {
+export async function undo(receipt: RecordedTags, given: UndoOptions = {}): Promise<CopyReport> {
   const moved = receipt.predicate.tags.filter(({ changed }) => changed);
+  const side = eitherSide(given.source, given.target);
+  const options = { ...given, source: side, target: side };
   await refuseSharedLogin(moved, options);
   const steps = stepsOf(moved);
   // What one step has written is not taken back when the next one fails, so all of them are tried dry first.
@@ -100,7 +103,7 @@ async function take(step: Step, options: UndoOptions, dryRun: boolean): Promise<
   );
   const mode = { dryRun, allOrNothing: true, bound };
   try {
-    return await runReported(step.source, references, { ...options, source: options.target }, mode);
+    return await runReported(step.source, references, options, mode);
   } catch (error) {
     if (!(error instanceof CopyError)) throw error;
     const { report } = error;

@@ -1,9 +1,11 @@
 import type { Command } from './command.js';
+import { applyCommand } from './commands/apply.js';
 import { copyCommand } from './commands/copy.js';
 import { digestCommand } from './commands/digest.js';
 import { loginCommand } from './commands/login.js';
 import { logoutCommand } from './commands/logout.js';
 import { manifestCommand } from './commands/manifest.js';
+import { promoteCommand } from './commands/promote.js';
 import { serveCommand } from './commands/serve.js';
 import { tagsCommand } from './commands/tags.js';
 import { flag, type OptionTable } from './option.js';
@@ -11,6 +13,8 @@ import { flag, type OptionTable } from './option.js';
 /** Every command, in the order of the help. */
 export const commands: readonly Command[] = [
   copyCommand,
+  promoteCommand,
+  applyCommand,
   digestCommand,
   manifestCommand,
   tagsCommand,

@@ -35,7 +35,7 @@ export async function openConsole(
   const log =
     settings['log-format'] === 'json'
       ? (await import('./json-log.js')).jsonLog(area, level)
-      : prettyLog(area, { level, colour, clock: io.clock });
+      : prettyLog(area, { level, colour, clock: io.clock, annotate: io.env['GITHUB_ACTIONS'] === 'true' });
   return { io, stdout: new Output(io.stdout), area, log, colour, settings };
 }
 

@@ -1,5 +1,5 @@
 import type { CopyPlan, CopyReport } from '../copy/report.js';
-import { isRegferryError, type RegferryError, toRegferryError } from '../errors.js';
+import { isRegferryError, RegferryError, toRegferryError } from '../errors.js';
 import type { Failure } from './command.js';
 import { exitCode } from './exit-codes.js';
 import type { Ending } from './interruption.js';
@@ -15,19 +15,31 @@ export type CarriedReport =
   | { readonly kind: 'copy'; readonly report: CopyReport }
   | { readonly kind: 'plan'; readonly report: CopyPlan };
 
+/** Thrown when everything was done and the record of it could not be kept. */
+export class RecordError extends RegferryError {
+  override readonly name: string = 'RecordError';
+  readonly report: CopyReport;
+
+  constructor(message: string, report: CopyReport, cause: unknown) {
+    super('E_IO', message, { cause });
+    this.report = report;
+  }
+}
+
 /**
- * The report of a CopyError or PlanError. They are told by name, since their modules must not be loaded before a command
- * needs them.
+ * The report of a CopyError, PlanError or {@link RecordError}. The first two are told by name, since their modules must
+ * not be loaded before a command needs them.
  */
 export function reportOf(error: unknown): CarriedReport | undefined {
   if (!isRegferryError(error) || !('report' in error)) return undefined;
+  if (error instanceof RecordError) return { kind: 'copy', report: error.report };
   if (error.name === 'CopyError') return { kind: 'copy', report: error.report as CopyReport };
   if (error.name === 'PlanError') return { kind: 'plan', report: error.report as CopyPlan };
   return undefined;
 }
 
 /** An error as one line, with its side where that matters and is not said yet: `target: …`. */
-function errorLine(error: RegferryError, twoSided: boolean): string {
+export function errorLine(error: RegferryError, twoSided: boolean): string {
   const side =
     !twoSided || error.side === undefined || error.message.startsWith(error.side) ? '' : `${error.side}: `;
   const hint = error.code === 'E_INTERNAL' ? ' (a bug in regferry; --log-level debug shows where)' : '';

@@ -5,7 +5,8 @@ import type { Failure } from './command.js';
 import { exitCode } from './exit-codes.js';
 
 // What JSON leaves as it is and terminals act on: DEL and C1, line separators, marks and overrides that reorder text.
-const ACTIVE = /[\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+// And `##[`, which runners of GitHub Actions take for a command wherever it stands.
+const ACTIVE = /[\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]|#(?=\[)/g;
 
 /** The document as it is written: indented for people, with every character escaped that a terminal would act on. */
 export function jsonText(document: object): string {
@@ -35,7 +36,8 @@ export function copyDocument(report: CopyReport, failure?: Failure): object {
 
 /** The document of a dry run: that of a copy, with what would be done in place of what was. */
 export function planDocument(plan: CopyPlan, failure?: Failure): object {
-  return { ...documentOf(plan, plan.targets.map(targetPlanDocument), failure), dryRun: true };
+  const { expected } = plan;
+  return { ...documentOf(plan, plan.targets.map(targetPlanDocument), failure), dryRun: true, expected };
 }
 
 /** The document of a copy that failed before there was anything to report. */

@@ -1,4 +1,5 @@
 import { printable } from '../spec/printable.js';
+import { errorAnnotation, plainLine } from './annotation.js';
 import type { Clock } from './io.js';
 import type { LogLevel } from './options.js';
 import type { StatusArea } from './status-area.js';
@@ -44,6 +45,8 @@ export interface PrettyOptions {
   readonly level: LogLevel;
   readonly colour: boolean;
   readonly clock: Clock;
+  /** Write for a job of GitHub Actions: errors as annotations, and nothing else that its runner would act on. */
+  readonly annotate?: boolean;
 }
 
 /** A log for people: errors and warnings say so, debug lines have the seconds since the start. */
@@ -61,7 +64,10 @@ export function prettyLog(area: StatusArea, options: PrettyOptions): Log {
   return {
     shows: (level) => isShown(level, limit),
     write(level, message) {
-      if (isShown(level, limit)) area.print(`${prefix[level]()}${logLine(message)}`);
+      if (!isShown(level, limit)) return;
+      const line = `${prefix[level]()}${logLine(message)}`;
+      if (options.annotate !== true) area.print(line);
+      else area.print(level === 'error' ? errorAnnotation(line) : plainLine(line));
     },
   };
 }

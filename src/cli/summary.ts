@@ -23,6 +23,33 @@ export function targetSummary(target: TargetReport, report: CopyReport): string 
   return `${name}${parts.join('; ')}`;
 }
 
+/** What was done to one tag, for a person: `was sha256:…, read back; copied 5 blobs (12.3 MB); 1.2 s`. */
+export function tagSummary(target: TargetReport, report: CopyReport): string {
+  const name = report.targets.length > 1 ? `${target.reference}: ` : '';
+  if (!target.changed) return `${name}already there, nothing to do; ${formatDuration(report.durationMs)}`;
+  const moved = movedText(target);
+  const parts = [
+    `was ${previousText(target)}${target.verified === 'bytes' ? ', read back' : ''}`,
+    ...(moved === '' ? [] : [moved]),
+    formatDuration(report.durationMs),
+  ];
+  return `${name}${parts.join('; ')}`;
+}
+
+/** What a tag was before: a digest, `absent` or `unknown`. */
+export function previousText({ previous }: Pick<TargetReport, 'previous'>): string {
+  return previous === undefined ? 'unknown' : (previous ?? 'absent');
+}
+
+/** What moved for a target: `copied 5 blobs (12.3 MB), mounted 2`; empty where nothing did. */
+export function movedText({ blobs, bytes }: Pick<TargetReport, 'blobs' | 'bytes'>): string {
+  const parts = [
+    ...(blobs.copied > 0 ? [`copied ${count(blobs.copied, 'blob')} (${formatBytes(bytes.copied)})`] : []),
+    ...(blobs.mounted > 0 ? [`mounted ${count(blobs.mounted, 'blob')}`] : []),
+  ];
+  return parts.join(', ');
+}
+
 /** What a copy would do, for a person: the source, and each target with its tag, blobs and manifests. */
 export function planText(plan: CopyPlan): string[] {
   const { reference, digest = 'unknown', mediaType, size } = plan.source;
@@ -34,6 +61,9 @@ export function planText(plan: CopyPlan): string[] {
     `  digest     ${digest}`,
     ...(facts.length > 0 ? [`  manifest   ${facts.join(', ')}`] : []),
     ...plan.targets.flatMap((target) => targetPlanText(target, digest)),
+    ...(plan.expected === undefined
+      ? []
+      : [`requests about ${plan.expected.source} at the source, ${plan.expected.target} at the targets`]),
     'nothing was written: this was a dry run',
   ];
 }
@@ -53,7 +83,5 @@ function targetPlanText(target: TargetPlan, digest: string): string[] {
 
 function tagMove(target: TargetPlan, digest: string): string {
   if (!target.changed) return `${digest}, stays`;
-  if (target.previous === null) return `absent, becomes ${digest}`;
-  if (target.previous === undefined) return `unknown, becomes ${digest}`;
-  return `${target.previous}, becomes ${digest}`;
+  return `${previousText(target)}, becomes ${digest}`;
 }

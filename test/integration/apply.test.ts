@@ -128,6 +128,6 @@ describe('the plan of a copy', () => {
     rules.push(rule({ method: 'HEAD', path: /manifests\/prod$/ }, answer(403)));
     const made = await plan(`${here.host}/app:build-1`, `${there.host}/app:prod`);
     expect(() => formatPlan(made)).toThrow(/cannot be bound to what .*app:prod is now/);
-    expect(await failureOf(apply(made))).toMatchObject({ code: 'E_USAGE' });
+    expect(await failureOf(apply(made))).toMatchObject({ code: 'E_DENIED' });
   });
 });

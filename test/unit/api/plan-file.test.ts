@@ -65,9 +65,12 @@ describe('a plan file', () => {
     ['no target', plan([])],
     ['a target that failed', plan([target({ error: new RegferryError('E_DENIED', 'no') })])],
     ['a source that was not read', plan([target()], { source: { reference: 'r.example/app:build-1' } })],
-    ['a tag that could not be seen', plan([unseen()])],
   ])('is not made of a plan with %s', (_, incomplete) => {
     expect(() => formatPlan(incomplete)).toThrow(expect.objectContaining({ code: 'E_USAGE' }));
+  });
+
+  it('is not made of a plan for a tag that could not be seen', () => {
+    expect(() => formatPlan(plan([unseen()]))).toThrow(expect.objectContaining({ code: 'E_DENIED' }));
   });
 
   it.each([

@@ -1,6 +1,9 @@
 import { PassThrough, Writable } from 'node:stream';
 
 import { fromEnvironment } from '../../../src/api/environment.js';
+import { formatPlan, parsePlan } from '../../../src/api/plan-file.js';
+import { createReceipt, isRecordable } from '../../../src/api/receipt.js';
+import { formatReceipt, parseReceipt } from '../../../src/api/receipt-file.js';
 import type { Api } from '../../../src/cli/api.js';
 import type { Clock, EndSignal, Io, OutputStream } from '../../../src/cli/io.js';
 import { main } from '../../../src/cli/main.js';
@@ -166,6 +169,16 @@ export function fakeApi(api: Partial<Api>): Api {
     serve: refuse('serve'),
     login: refuse('login'),
     logout: refuse('logout'),
+    promote: refuse('promote'),
+    planPromotion: refuse('planPromotion'),
+    apply: refuse('apply'),
+    undo: refuse('undo'),
+    formatPlan,
+    parsePlan,
+    createReceipt,
+    isRecordable,
+    formatReceipt,
+    parseReceipt,
     fromEnvironment: () => fromEnvironment({ env: {}, home: '/nonexistent' }),
     ...api,
   };

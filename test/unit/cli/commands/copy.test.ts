@@ -99,6 +99,17 @@ describe('copy', () => {
     ]);
   });
 
+  it('passes guards on', async () => {
+    let seen: CopyOptions | undefined;
+    await run(['copy', 'app:1', 'r.example/app', '--expect', digest, '--if-target', old, '--no-clobber'], {
+      copy: (_source, _targets, options) => {
+        seen = options;
+        return Promise.resolve(report([]));
+      },
+    });
+    expect(seen?.guards).toEqual({ expect: digest, ifTarget: old, noClobber: true });
+  });
+
   it('prints a line a target on stdout, and what it took on stderr', async () => {
     const ran = await run(
       ['copy', 'app:1', 'r.example/app:prod'],

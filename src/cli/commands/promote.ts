@@ -1,0 +1,113 @@
+import type { PromoteOptions } from '../../api/promote.js';
+import type { Api } from '../api.js';
+import { type Call, command, type Command } from '../command.js';
+import {
+  copyingCall,
+  copyingFailure,
+  copyingOptions,
+  type CopyingValues,
+  runCopying,
+  runPlanning,
+} from '../copying.js';
+import { guardOptions, guardsOf, type GuardValues } from '../guard-options.js';
+import { flag, list, text, type Values } from '../option.js';
+import { planOutOf, planOutOption } from '../plan-option.js';
+import { receiptOption, recording } from '../record.js';
+import { tagSummary } from '../summary.js';
+import { usageError } from '../usage-error.js';
+import { readTextFile } from '../whole-file.js';
+
+interface PromoteValues extends CopyingValues, GuardValues {
+  to: readonly string[];
+  'dry-run': boolean;
+  'plan-out': string;
+  receipt: string;
+  undo: string;
+}
+
+/** What is said about what to promote, which an undo takes from its receipt. */
+const promotionOnly = ['to', 'expect', 'if-target', 'no-clobber', 'require-platform', 'dry-run', 'plan-out'];
+
+/** `regferry promote`: points tags at an image that is in a registry already. */
+export const promoteCommand: Command = command<PromoteValues>({
+  name: 'promote',
+  summary: 'point tags at an image that is in a registry already',
+  description: [
+    "Sets tags on exactly the image that SOURCE is, without pulling it: in SOURCE's own repository, or with --to in others, where what is missing is copied first. All content is everywhere before the first tag moves, and none moves if anything failed until then. Each tag is looked at once more just before it is written, and read back after.",
+    'Guards say what has to hold, or nothing is written and the exit code is 8. A tag that cannot be looked at is never taken for absent.',
+    '--undo puts the tags of a receipt back where they were, if they are still what the receipt says. A tag that was absent before is left, since registries cannot delete a tag alone (exit code 6).',
+    'In GitHub Actions the outputs digest, changed and previous and the summary of the job are filled in. Prints one line a tag: registry/repository:tag@sha256:…',
+  ],
+  arguments: { usage: '<source> <tag...>', missing: [], most: Infinity },
+  examples: [
+    ['regferry promote r.example.com/app:20230930.161912z prod', 'what was tested is prod now'],
+    [
+      'regferry promote --to prod.example.net/app --receipt receipt.json r.example.com/app:20230930.161912z prod v1.4',
+      'two tags in another registry, with a record of what moved',
+    ],
+    [
+      'regferry promote --expect "$TESTED" --if-target "$PROD" r.example.com/app:20230930.161912z prod',
+      'only this image, and only in place of that one',
+    ],
+    ['regferry promote --undo receipt.json', 'back to what was there before'],
+  ],
+  options: {
+    to: list('Command', 'REPOSITORY', 'set the tags in this repository; may be repeated'),
+    ...guardOptions,
+    'dry-run': flag('Command', 'tell what would be done, and write nothing'),
+    'plan-out': planOutOption,
+    receipt: receiptOption,
+    undo: text('Command', 'RECEIPT', 'put the tags of this receipt back where they were'),
+    ...copyingOptions,
+  },
+  twoSided: true,
+  whenInterrupted: 'each tag is what it was or what it was to become; the same command again does the rest',
+  failureDocument: copyingFailure,
+  async run(call, values) {
+    if (values.undo !== undefined) await undo(call, values, values.undo);
+    else await promote(call, values);
+  },
+});
+
+async function promote(call: Call, values: Values<PromoteValues>): Promise<void> {
+  const [source, ...tags] = call.args;
+  if (source === undefined) throw usageError('promote needs the source and at least one tag', 'promote');
+  if (tags.length === 0) throw usageError('promote needs at least one tag, after the source', 'promote');
+  const planOut = planOutOf(values, 'promote');
+  if (values['dry-run'] === true && values.receipt !== undefined) {
+    throw usageError('--receipt records what was done, and --dry-run does nothing', 'promote');
+  }
+  const { api, options } = await copyingCall(call, values);
+  const guards = guardsOf(values);
+  const own: PromoteOptions = { ...options, to: values.to, guards };
+  if (values['dry-run'] === true) {
+    await runPlanning(call, api, () => api.planPromotion(source, tags, own), planOut);
+    return;
+  }
+  const what = { api, title: 'regferry promote', receipt: values.receipt, guards };
+  await recording(call, what, async (record) => {
+    const work = (all: PromoteOptions): ReturnType<Api['promote']> => api.promote(source, tags, all);
+    await runCopying(call, values, own, { work, summary: tagSummary, record });
+  });
+}
+
+async function undo(call: Call, values: Values<PromoteValues>, file: string): Promise<void> {
+  const given = promotionOnly.map((name) => call.given.get(name));
+  const other = call.args.length > 0 ? 'a source' : given.find((one) => one?.origin === 'command line')?.name;
+  if (other !== undefined) {
+    throw usageError(`--undo takes what to do from the receipt: leave out ${other}`, 'promote');
+  }
+  const content = await readTextFile(file);
+  const { api, options } = await copyingCall(call, values);
+  const receipt = api.parseReceipt(content);
+  const what = {
+    api,
+    title: 'regferry promote --undo',
+    receipt: values.receipt,
+    guards: { unmovedSince: 'receipt' },
+  } as const;
+  await recording(call, what, async (record) => {
+    const work = (all: typeof options): ReturnType<Api['undo']> => api.undo(receipt, all);
+    await runCopying(call, values, options, { work, summary: tagSummary, record });
+  });
+}

@@ -1,0 +1,64 @@
+import { readFile, realpath, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+
+import { fileReason, NewFile, temporaryName } from '../content/plain-file.js';
+import { RegferryError } from '../errors.js';
+
+/** No plan or receipt comes near it. */
+const MOST_BYTES = 16 * 1024 * 1024;
+
+/** A file that is there whole, or as it was before: written beside its place, and moved there. Ended by `discard`. */
+export class WholeFile {
+  readonly #path: string;
+  /** Undefined for what is no plain file, as /dev/stdout: that is written as it is. */
+  readonly #draft: NewFile | undefined;
+
+  private constructor(path: string, draft: NewFile | undefined) {
+    this.#path = path;
+    this.#draft = draft;
+  }
+
+  /** Makes sure that the file can be written before there is anything to write. Throws E_CONFIG when it cannot. */
+  static async prepare(path: string): Promise<WholeFile> {
+    try {
+      const place = await realpath(path).catch(() => resolve(path));
+      const stats = await stat(place).catch(() => undefined);
+      if (stats?.isDirectory() === true) throw new Error('it is a folder');
+      if (stats !== undefined && !stats.isFile()) return new WholeFile(place, undefined);
+      return new WholeFile(place, await NewFile.create(join(dirname(place), temporaryName())));
+    } catch (cause) {
+      const reason = fileReason(cause instanceof RegferryError ? cause.cause : cause);
+      throw new RegferryError('E_CONFIG', `${path} cannot be written: ${reason}`, { cause });
+    }
+  }
+
+  /** Puts the text in its place. Throws E_IO. */
+  async write(text: string): Promise<void> {
+    if (this.#draft !== undefined) {
+      await this.#draft.write(Buffer.from(text));
+      await this.#draft.moveTo(dirname(this.#path), basename(this.#path));
+      return;
+    }
+    try {
+      await writeFile(this.#path, text);
+    } catch (cause) {
+      throw new RegferryError('E_IO', `cannot write ${this.#path}: ${fileReason(cause)}`, { cause });
+    }
+  }
+
+  /** Removes what is not in its place. Does not throw. */
+  async discard(): Promise<void> {
+    await this.#draft?.discard();
+  }
+}
+
+/** The text of a file that the user named. Throws E_CONFIG when it cannot be read. */
+export async function readTextFile(path: string): Promise<string> {
+  try {
+    const { size } = await stat(path);
+    if (size > MOST_BYTES) throw new Error(`it is larger than ${MOST_BYTES} bytes`);
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new RegferryError('E_CONFIG', `${path} cannot be read: ${fileReason(cause)}`, { cause });
+  }
+}
