@@ -10,7 +10,8 @@ import { isWebPage } from './web-page.js';
 
 /**
  * PUT of a manifest under a tag or its digest (spec end-7), exactly these bytes under exactly their media type.
- * An answer that names another digest is E_READ_BACK: the registry rewrote the manifest. A refusal to write what the name
+ * An answer that names another digest, twice, is E_READ_BACK: the registry rewrites manifests; once may be a byte that
+ * changed on the way, which has to be put right at once, since the tag has it now. A refusal to write what the name
  * stands for already is a success; one to overwrite something else is E_IMMUTABLE_TAG.
  */
 export async function putManifest(
@@ -19,6 +20,21 @@ export async function putManifest(
   name: string,
   op: Op,
 ): Promise<void> {
+  try {
+    await putOnce(context, manifest, name, op);
+  } catch (error) {
+    if (!arrivedOtherwise(error)) throw error;
+    await putOnce(context, manifest, name, op);
+  }
+}
+
+/** What we sent was checked by us, so the registry got something else than that. */
+function arrivedOtherwise(error: unknown): boolean {
+  if (!isRegferryError(error)) return false;
+  return error.code === 'E_READ_BACK' || error.registryCodes.includes('DIGEST_INVALID');
+}
+
+async function putOnce(context: RepositoryContext, manifest: Manifest, name: string, op: Op): Promise<void> {
   const { client, repository } = context;
   const { bytes, descriptor } = manifest;
   // A tagged manifest is known by its sha256, unless the registry understands which digest it is to have (zot, olareg).
