@@ -2,17 +2,22 @@ import pLimit, { type LimitFunction } from 'p-limit';
 
 /** Blobs up to this size cost a round trip rather than bandwidth: they travel in the wide lane. */
 const SMALL_BYTES = 1024 * 1024;
+/** Connections to open at once, before it is known what there is to copy. */
+export const FIRST_CONNECTIONS = 4;
 /** Checks and small blobs run this many times wider than transfers. */
 const WIDTH = 4;
 
 /** The limiters of one host. Tasks in a lane never wait for a task of the same lane. */
 export class Lanes {
+  /** Most requests that run at a time in one lane. */
+  readonly width: number;
   readonly #wide: LimitFunction;
   readonly #transfers: LimitFunction;
 
   /** @param concurrency transfers at a time; checks and small blobs get four times as many. */
   constructor(concurrency: number) {
-    this.#wide = pLimit(concurrency * WIDTH);
+    this.width = concurrency * WIDTH;
+    this.#wide = pLimit(this.width);
     this.#transfers = pLimit(concurrency);
   }
 

@@ -68,6 +68,9 @@ export class RepositoryCopy {
   }
 
   async #named(node: Node, depth: number): Promise<void> {
+    // What is to be read at the source is asked for at the target first: time enough to connect.
+    const reads = Math.min(node.blobs.length, this.#lanes.width);
+    if (this.#fresh) this.#shared.job.source.prepare?.(reads, { signal: this.#signal });
     const blobs = node.blobs.map((descriptor) => this.#blob(descriptor));
     const children = node.children.map((descriptor) => this.#child(descriptor, depth + 1));
     this.#tally.read(node.blobs.filter((descriptor) => !this.#leavesOut(descriptor)));

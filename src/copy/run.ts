@@ -3,7 +3,7 @@ import type { Descriptor } from '../spec/descriptor.js';
 import { BlobLedger } from './blob-ledger.js';
 import { checkSource } from './guards.js';
 import { isGuarded, type CopyJob, type CopyTarget } from './job.js';
-import { LanesByHost } from './lanes.js';
+import { FIRST_CONNECTIONS, LanesByHost } from './lanes.js';
 import { linkedSignal } from './linked-signal.js';
 import { emptyTargetReport, type TargetReport } from './report.js';
 import type { Shared } from './repository-copy.js';
@@ -35,6 +35,9 @@ export async function runCopy(given: CopyJob): Promise<CopyOutcome> {
   const groups = grouped(job.targets).map((targets) => {
     return new TargetGroup(shared, targets, lanes.of(targets[0].store.place.host));
   });
+  for (const store of new Set([job.source, ...job.targets.map((target) => target.store)])) {
+    store.prepare?.(FIRST_CONNECTIONS, { signal: job.signal });
+  }
   const reports = (): TargetReport[] =>
     job.targets.map((target) => {
       const reported = groups.map((group) => group.reportOf(target)).find((report) => report !== undefined);

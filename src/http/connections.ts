@@ -9,6 +9,7 @@ import { addressClass, type AddressClass } from './address-class.js';
 import { guardedLookup, refusedLiteral, type AddressGuard } from './address-guard.js';
 import { FAMILY_ATTEMPT_MS, HEADER_SIZE_LIMIT, KEEP_ALIVE_MAX_MS, KEEP_ALIVE_MS } from './limits.js';
 import { ProxyFailure } from './proxy-failure.js';
+import { WarmSockets } from './warm-sockets.js';
 
 /** How the connections to one origin are made. */
 export interface ConnectionSettings {
@@ -55,6 +56,7 @@ export class Connections {
   readonly #security = new Map<string, Security>();
   readonly #classes = new Map<string, AddressClass>();
   readonly #sockets = new Set<Socket>();
+  readonly #warm = new Map<string, WarmSockets>();
   #closed = false;
 
   constructor(settings: (origin: string) => OriginSettings, connectTimeoutMs: number) {
@@ -98,6 +100,16 @@ export class Connections {
     return dispatcher;
   }
 
+  /**
+   * Opens connections ahead of `count` requests that will be sent at once, as far as none are free. Not through proxies,
+   * where a connection is the proxy's.
+   */
+  warm(origin: string, count: number): void {
+    const dispatcher = this.dispatcher(origin);
+    if (!(dispatcher instanceof Pool)) return;
+    this.#warm.get(origin)?.open(count - dispatcher.stats.free);
+  }
+
   /** Destroys every connection, open, idle or on its way; requests on them fail with E_ABORTED. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -112,7 +124,9 @@ export class Connections {
     const connect = this.#connector(settings, this.#securityOf(origin, settings), (address) =>
       this.#remember(origin, address),
     );
-    return new Pool(origin, { ...POOL, connect });
+    const warm = new WarmSockets(origin, connect);
+    if (settings.guard === undefined) this.#warm.set(origin, warm);
+    return new Pool(origin, { ...POOL, connect: warm.connector });
   }
 
   #proxied(origin: string, settings: ConnectionSettings): Dispatcher {

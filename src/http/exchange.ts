@@ -33,7 +33,7 @@ export async function exchange(request: HttpRequest, options: ExchangeOptions): 
   options.onSend();
   if (body !== undefined && !(body instanceof Uint8Array)) return upload(request, body, options);
   try {
-    const data = await options.dispatcher.request({
+    const data = await send(options.dispatcher, {
       origin: options.origin,
       path: options.path,
       method: request.method,
@@ -49,6 +49,31 @@ export async function exchange(request: HttpRequest, options: ExchangeOptions): 
   } catch (error) {
     throw networkError(error, request);
   }
+}
+
+/**
+ * Sends a request. undici lets go of an aborted one that still waits for its connection only once that is there, which may
+ * be never; here an abort ends it at once.
+ */
+function send(
+  dispatcher: Dispatcher,
+  options: Dispatcher.RequestOptions & { readonly signal: AbortSignal | null },
+): Promise<Dispatcher.ResponseData> {
+  const { signal } = options;
+  const sent = dispatcher.request(options);
+  if (signal === null) return sent;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      sent.then(
+        ({ body }) => body.destroy(),
+        () => undefined,
+      );
+      reject(abortError(signal));
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    const unlink = (): void => signal.removeEventListener('abort', abort);
+    sent.then(resolve, reject).finally(unlink);
+  });
 }
 
 async function openBody(body: RequestBody): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
@@ -93,7 +118,7 @@ async function upload(
     body.end();
   }
   try {
-    const data = await options.dispatcher.request({
+    const data = await send(options.dispatcher, {
       origin: options.origin,
       path: options.path,
       method: request.method,

@@ -69,6 +69,8 @@ export interface HttpSender {
    * Any status resolves; a retryable one (408, 429, 5xx but 501 and 505) only after the last try.
    */
   send(request: HttpRequest): Promise<HttpResponse>;
+  /** Opens up to `count` connections to an origin for requests that are about to come. Never throws. */
+  warm?(origin: string, count: number): void;
 }
 
 /** What the transport tells as it happens. URLs are redacted. */

@@ -89,6 +89,14 @@ class UndiciTransport implements Transport {
     }
   }
 
+  warm(origin: string, count: number): void {
+    try {
+      this.#connections.warm(splitUrl(origin).origin, count);
+    } catch {
+      // What is wrong with the origin or the connections, the first request will say.
+    }
+  }
+
   async close(): Promise<void> {
     this.#closing.abort(new RegferryError('E_ABORTED', 'the connections were closed meanwhile'));
     await this.#connections.close();

@@ -67,6 +67,14 @@ export class RegistryClient {
     return this.#origin;
   }
 
+  /** Opens connections for `count` requests that are about to be sent at once; failures are left to those requests. */
+  prepare(count: number, op: Op = {}): void {
+    void this.origin(op).then(
+      (origin) => this.#options.http.warm?.(origin, count),
+      () => undefined,
+    );
+  }
+
   /** Sends one call. Any status but a final 401 resolves; see {@link HttpSender.send} for what rejects. */
   async send(call: RegistryCall): Promise<HttpResponse> {
     const origin = await this.origin(call);

@@ -49,6 +49,10 @@ export class Repository implements ContentTarget {
     return `${this.#context.client.registry}/${this.#context.repository}`;
   }
 
+  prepare(requests: number, op: Op = {}): void {
+    this.#context.client.prepare(requests, op);
+  }
+
   resolve(key: ManifestKey, op: Op = {}): Promise<Descriptor | undefined> {
     return resolveManifest(this.#context, key, op);
   }

@@ -44,7 +44,16 @@ const known: readonly Tool[] = [
 export function tools(): readonly Tool[] {
   const own: Tool = {
     name: 'regferry',
-    copy: (source, target) => [process.execPath, regferry, 'copy', '--quiet', source, target],
+    copy: (source, target) => [
+      process.execPath,
+      regferry,
+      'copy',
+      '--quiet',
+      '--from-plain-http',
+      '--to-plain-http',
+      source,
+      target,
+    ],
   };
   return [own, ...known.filter(({ name }) => findProgram(name) !== undefined)];
 }
