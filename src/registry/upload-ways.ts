@@ -56,6 +56,16 @@ export class UploadMemory {
     return this.#possible(way, size);
   }
 
+  /**
+   * The way to go on with where a large body broke off again and again: in chunks, unless the host is known to want one
+   * PUT, or the user does.
+   */
+  inPieces(way: UploadWay, size: number, chunkSize: ChunkSize): UploadWay {
+    const whole = this.#quirks.singlePut === true || chunkSize === 'off';
+    if (whole || way.kind === 'chunks' || size <= FALLBACK_CHUNK_BYTES) return way;
+    return this.#chunks(FALLBACK_CHUNK_BYTES);
+  }
+
   /** The way itself, or the next one that this host has not refused. */
   #possible(way: UploadWay, size: number): UploadWay {
     if (size === 0) return way;

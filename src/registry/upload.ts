@@ -1,13 +1,18 @@
 import type { OpenBlob, PutOptions, PutOutcome } from '../content/store.js';
-import { RegferryError, detailsOf, isRegferryError } from '../errors.js';
+import { isRegferryError, type RegferryError } from '../errors.js';
 import type { RequestBody } from '../http/message.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { hasBlob } from './blobs.js';
 import type { RepeatPolicy, RepositoryContext } from './context.js';
+import { brokeOff, explained, isDisputed, lostSession } from './upload-failure.js';
 import { startUpload, type UploadSession } from './upload-session.js';
 import { OCTETS, UploadSource } from './upload-source.js';
 import type { ChunkSize, UploadWay } from './upload-ways.js';
 
+/** Chunks that moved this much count as progress, and their uploads do not use up a repeat. */
+const PROGRESS_BYTES = 1024 * 1024;
+/** Even with progress, one blob's chunks are not taken up again more often than this. */
+const RESUMES = 100;
 const EMPTY: RequestBody = { length: 0, type: OCTETS, open: () => Buffer.alloc(0) };
 
 /** How uploads behave, beyond what one put says; a blob is started afresh as often as its repeats allow. */
@@ -18,7 +23,8 @@ export interface UploadPolicy extends RepeatPolicy {
 /**
  * Uploads one blob, or mounts it. Each try is a session of its own: POST at the target and GET at the source go out
  * together, and the bytes are hashed on their way with the last piece held back. A session that failed is cancelled and
- * never written to again. Refusals walk the ladder of registry/upload-ways.ts; failures that may pass are tried again.
+ * never written to again. Refusals walk the ladder of registry/upload-ways.ts; failures that may pass are tried again,
+ * and what breaks off twice goes in chunks from then on, which can be taken up again.
  * What the source does wrong ends the upload at once.
  */
 export async function uploadBlob(
@@ -46,29 +52,10 @@ export async function uploadBlob(
       if (await upload.hasFinished()) return 'copied';
       failures += 1;
       if (!upload.mayPass(error) || failures > policy.retries) throw explained(error, way);
+      if (failures > 1 && brokeOff(error)) way = memory.inPieces(way, descriptor.size, policy.chunkSize);
       await policy.backoff(failures, options.signal);
     }
   }
-}
-
-/** A lost session is answered with 404 (distribution), 400 or 416: a new one may do better. */
-function lostSession(error: RegferryError): boolean {
-  return error.registryCodes.some((code) => code === 'BLOB_UPLOAD_UNKNOWN' || code === 'BLOB_UPLOAD_INVALID');
-}
-
-/** The registry says that it received other bytes than we checked and sent. */
-function isDisputed(error: RegferryError): boolean {
-  return error.registryCodes.some((code) => code === 'DIGEST_INVALID' || code === 'SIZE_INVALID');
-}
-
-function explained(error: RegferryError, way: UploadWay): RegferryError {
-  if (error.status !== 413) return error;
-  const hint = way.kind === 'chunks' ? '' : '; try --chunk-size with a smaller size';
-  return new RegferryError(
-    'E_LIMIT',
-    `${error.message}; the registry or a proxy in front of it limits request bodies${hint}`,
-    { ...detailsOf(error), cause: error },
-  );
 }
 
 /** The tries of one blob's upload. */
@@ -81,7 +68,10 @@ class BlobUpload {
   #mountFrom: string | undefined;
   #source: UploadSource;
   #sending = false;
+  /** Chunks taken up again: in all, since the last progress, and where the last time. */
   #resumes = 0;
+  #stuck = 0;
+  #resumedAt = 0;
   #disputed = false;
 
   constructor(
@@ -128,6 +118,7 @@ class BlobUpload {
 
   async attempt(way: UploadWay): Promise<PutOutcome> {
     this.#sending = false;
+    this.#resumedAt = 0;
     const source = new UploadSource(this.#descriptor, this.#open, this.#options);
     this.#source = source;
     if (this.#mountFrom === undefined) source.start();
@@ -205,9 +196,12 @@ class BlobUpload {
         await session.append(start, body, true, this.#options);
         return;
       } catch (error) {
+        if (start - this.#resumedAt >= PROGRESS_BYTES) this.#stuck = 0;
+        this.#resumedAt = start;
         if (!this.#isResumable(error)) throw error;
         this.#resumes += 1;
-        await this.#policy.backoff(this.#resumes, this.#options.signal);
+        this.#stuck += 1;
+        await this.#policy.backoff(this.#stuck, this.#options.signal);
         const offset = await session.confirmedOffset(this.#options);
         if (offset === start + body.length && this.#source.position === offset) return;
         if (offset !== start) throw error;
@@ -217,7 +211,8 @@ class BlobUpload {
 
   #isResumable(error: unknown): boolean {
     if (!isRegferryError(error) || !this.isTargets(error) || lostSession(error)) return false;
-    if (this.#options.signal?.aborted === true || this.#resumes >= this.#policy.retries) return false;
+    if (this.#options.signal?.aborted === true) return false;
+    if (this.#stuck >= this.#policy.retries || this.#resumes >= RESUMES) return false;
     return error.retryable || error.status === 416;
   }
 }

@@ -197,6 +197,47 @@ describe('a chunk that breaks off', () => {
   });
 });
 
+describe('a line that keeps breaking', () => {
+  const MiB = 1024 * 1024;
+
+  it('does not use up the repeats as long as chunks of 1 MiB or more arrive in between', async () => {
+    const source = blobSource(6 * MiB);
+    let count = 0;
+    const everySecond = (): boolean => (count += 1) % 2 === 0;
+    const cut = rule({ method: 'PATCH', when: everySecond }, cutRequest({ after: 0, by: 'rst' }));
+    const { registry, repository, waits } = await uploadTo([cut], { chunkSize: 1.5 * MiB, retries: 1 });
+    expect(await repository.put(source.descriptor, source.open)).toBe('copied');
+    expect(registry.log.filter(({ method }) => method === 'POST')).toHaveLength(1);
+    expect(waits).toEqual([1, 1, 1]);
+    expect(source.offsets).toEqual([0, 1.5 * MiB, 3 * MiB, 4.5 * MiB]);
+  });
+
+  it('uses them up where nothing moves', async () => {
+    const source = blobSource(100_000);
+    const cut = rule({ method: 'PATCH', nth: 2, times: 99 }, cutRequest({ after: 0, by: 'rst' }));
+    const { repository, waits } = await uploadTo([cut], { ...chunks, retries: 2 });
+    expect((await failureOf(repository.put(source.descriptor, source.open))).code).toBe('E_CUT');
+    expect(waits.length).toBeLessThanOrEqual(6);
+  });
+
+  it('makes a large blob go in chunks, which can be taken up again', async () => {
+    const source = blobSource(20 * MiB);
+    const cut = rule({ method: 'PUT', nth: 1, times: 2 }, cutRequest({ after: MiB, by: 'rst' }));
+    const { registry, repository } = await uploadTo([cut]);
+    expect(await repository.put(source.descriptor, source.open)).toBe('copied');
+    const bodies = registry.log
+      .filter(({ method }) => method === 'PUT' || method === 'PATCH')
+      .map(({ method, headers }) => `${method} ${headers['content-length'] ?? '?'}`);
+    expect(bodies).toEqual([
+      `PUT ${20 * MiB}`,
+      `PUT ${20 * MiB}`,
+      `PATCH ${16 * MiB}`,
+      `PATCH ${4 * MiB}`,
+      'PUT 0',
+    ]);
+  });
+});
+
 describe('bytes that the registry says are wrong', () => {
   it.each([
     [400, 'DIGEST_INVALID'],

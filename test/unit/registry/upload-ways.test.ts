@@ -104,3 +104,22 @@ describe('a refused way', () => {
     expect(memory.after({ kind: 'put' }, 405, 17 * MiB)).toEqual(chunks(16 * MiB));
   });
 });
+
+describe('a large body that breaks off again and again', () => {
+  const put = { kind: 'put' } as const;
+
+  it('goes in chunks', () => {
+    expect(new UploadMemory({}).inPieces(put, 17 * MiB, undefined)).toEqual(chunks(16 * MiB));
+    expect(new UploadMemory({ patchBytes: 4 * MiB }).inPieces(put, 17 * MiB, undefined)).toEqual(
+      chunks(4 * MiB),
+    );
+  });
+
+  it('stays as it is where it is small, in chunks already, or wanted in one', () => {
+    expect(new UploadMemory({}).inPieces(put, 16 * MiB, undefined)).toBe(put);
+    expect(new UploadMemory({}).inPieces(put, 17 * MiB, 'off')).toBe(put);
+    expect(new UploadMemory({ singlePut: true }).inPieces(put, 17 * MiB, undefined)).toBe(put);
+    const way = { kind: 'chunks', bytes: 64 * MiB } as const;
+    expect(new UploadMemory({}).inPieces(way, 100 * MiB, undefined)).toBe(way);
+  });
+});

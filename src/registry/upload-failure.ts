@@ -1,0 +1,28 @@
+import { RegferryError, detailsOf } from '../errors.js';
+import type { UploadWay } from './upload-ways.js';
+
+/** A lost session is answered with 404 (distribution), 400 or 416: a new one may do better. */
+export function lostSession(error: RegferryError): boolean {
+  return error.registryCodes.some((code) => code === 'BLOB_UPLOAD_UNKNOWN' || code === 'BLOB_UPLOAD_INVALID');
+}
+
+/** The registry says that it received other bytes than we checked and sent. */
+export function isDisputed(error: RegferryError): boolean {
+  return error.registryCodes.some((code) => code === 'DIGEST_INVALID' || code === 'SIZE_INVALID');
+}
+
+/** True when no answer came: a reset, a cut, a time-out. */
+export function brokeOff({ code, status }: RegferryError): boolean {
+  return status === undefined && (code === 'E_CUT' || code === 'E_TIMEOUT');
+}
+
+/** The error to tell: with a hint where a size is refused (E_LIMIT). */
+export function explained(error: RegferryError, way: UploadWay): RegferryError {
+  if (error.status !== 413) return error;
+  const hint = way.kind === 'chunks' ? '' : '; try --chunk-size with a smaller size';
+  return new RegferryError(
+    'E_LIMIT',
+    `${error.message}; the registry or a proxy in front of it limits request bodies${hint}`,
+    { ...detailsOf(error), cause: error },
+  );
+}
