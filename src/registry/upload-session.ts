@@ -164,7 +164,9 @@ async function tryMount(
   }
 }
 
-function isMountRefusal({ status }: RegferryError): boolean {
+function isMountRefusal({ code, status }: RegferryError): boolean {
+  // a 401 that names no way to log in has no status of its own any more
+  if (code === 'E_UNAUTHORIZED') return true;
   return status !== undefined && status >= 400 && status < 500 && status !== 429;
 }
 

@@ -329,6 +329,12 @@ describe('a mount', () => {
     expect(requestsOf(registry)).toEqual(['POST 401', 'POST 401', 'POST 202']);
   });
 
+  it('that is refused with a 401 and no way to log in becomes a plain upload', async () => {
+    const { registry, start } = await mounting([rule({ path: /mount=/ }, answer(401))], { login });
+    expect(start.mounted).toBe(false);
+    expect(registry.log.at(-1)).toMatchObject({ url: '/v2/app/blobs/uploads/', status: 202 });
+  });
+
   it.each([429, 500, 503])('that meets a %i is no refusal of the mount', async (status) => {
     const registry = await openRegistry({ rules: [rule({ path: /mount=/ }, answer(status))] });
     const { context } = openRepository(registry.url, { transport: { retries: 1 } });
