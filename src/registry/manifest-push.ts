@@ -1,6 +1,7 @@
 import type { Manifest, Op } from '../content/store.js';
 import { RegferryError, detailsOf, isRegferryError, type ErrorCode } from '../errors.js';
 import type { HttpResponse } from '../http/message.js';
+import { isRetryableStatus } from '../http/retry.js';
 import { algorithmOf } from '../spec/digest.js';
 import { blobsOf, viewManifest } from '../spec/manifest.js';
 import { scopeOf, type RepositoryContext } from './context.js';
@@ -76,22 +77,35 @@ function explained(error: RegferryError, manifest: Manifest): RegferryError {
   return error;
 }
 
-/** A manifest with urls is tried once by itself: the 500 that it may get stays the same however often it is sent. */
+/**
+ * A manifest with urls that is answered 500 is sent once more at once: where it is the urls that are refused, the answer
+ * stays the same however often and late it is sent. Everything else is repeated as usual.
+ */
 async function sendUrls(
   { client }: RepositoryContext,
   manifest: Manifest,
   send: (retry: boolean) => Promise<HttpResponse>,
   op: Op,
 ): Promise<HttpResponse> {
-  try {
-    const response = await send(false);
-    if (response.status < 500) return response;
+  for (let refusals = 1; ; refusals += 1) {
+    const response = await sendOnce(send);
+    if (response === undefined) break;
+    if (!isRetryableStatus(response.status)) return response;
     const error = explained(await client.failure(response, 'PUT', op), manifest);
-    if (!error.retryable) throw error;
-  } catch (error) {
-    if (!isRegferryError(error) || !error.retryable) throw error;
+    if (error.retryable) break;
+    if (refusals === 2 || saysUrls(error)) throw error;
   }
   return send(true);
+}
+
+/** The answer; undefined where none came, and another try may get one. */
+async function sendOnce(send: (retry: boolean) => Promise<HttpResponse>): Promise<HttpResponse | undefined> {
+  try {
+    return await send(false);
+  } catch (error) {
+    if (isRegferryError(error) && error.retryable) return undefined;
+    throw error;
+  }
 }
 
 /**
@@ -99,8 +113,14 @@ async function sendUrls(
  * UNKNOWN; the words "invalid URL on layer" stand in its log alone in 2.8 (distribution#2795).
  */
 function refusesUrls(error: RegferryError, manifest: Manifest): boolean {
-  const says = error.message.includes('invalid URL on layer');
-  return hasUrls(manifest) && (says || (error.status === 500 && error.registryCodes.includes('UNKNOWN')));
+  return (
+    hasUrls(manifest) &&
+    (saysUrls(error) || (error.status === 500 && error.registryCodes.includes('UNKNOWN')))
+  );
+}
+
+function saysUrls({ message }: RegferryError): boolean {
+  return message.includes('invalid URL on layer');
 }
 
 function hasUrls({ bytes, descriptor }: Manifest): boolean {

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../../src/spec/digest.js';
 import { blob, imageManifest, seed } from '../../support/fixtures.js';
-import { rule } from '../../support/faults.js';
+import { rule, type Fault } from '../../support/faults.js';
 import { answer, registryError } from '../../support/faults/answers.js';
 import { dropReply } from '../../support/faults/cuts.js';
 import { lieAboutDigest, omitHeaders } from '../../support/faults/headers.js';
@@ -112,23 +112,30 @@ describe('a manifest that is written', () => {
     layers: [{ bytes: blob(5, 5), mediaType: 'application/x', fields: { urls: ['https://example.com/a'] } }],
   }).root;
 
-  it.each(['unknown error', 'invalid URL on layer'])(
-    'with urls, which distribution refuses with 500 (%s), names the setting that allows them, at once',
-    async (words) => {
+  it.each<[string, string[]]>([
+    ['unknown error', ['PUT 500', 'PUT 500']],
+    ['invalid URL on layer', ['PUT 500']],
+  ])(
+    'with urls, which distribution refuses with 500 (%s), names the setting that allows them, without waiting',
+    async (words, requests) => {
       const refusal = registryError(500, 'UNKNOWN', words);
       const registry = await openRegistry({ rules: [rule({ method: 'PUT' }, refusal)] });
       const { repository, transport } = openRepository(registry.url);
       const error = await failureOf(repository.tag(foreign, '1'));
       expect(error).toMatchObject({ code: 'E_UNSUPPORTED', retryable: false });
       expect(error.message).toContain('validation.manifests.urls.allow');
-      expect([requestsOf(registry), transport.waits]).toEqual([['PUT 500'], []]);
+      expect([requestsOf(registry), transport.waits]).toEqual([requests, []]);
     },
   );
 
-  it('with urls survives a failure that passes', async () => {
-    const registry = await openRegistry({ sparse: true, rules: [rule({ nth: 1 }, answer(503))] });
+  it.each<[string, Fault]>([
+    ['503', answer(503)],
+    ['429', answer(429)],
+    ['500', registryError(500, 'UNKNOWN', 'unknown error')],
+  ])('with urls survives a %s that passes', async (status, fault) => {
+    const registry = await openRegistry({ sparse: true, rules: [rule({ nth: 1 }, fault)] });
     await openRepository(registry.url).repository.tag(foreign, '1');
-    expect(requestsOf(registry)).toEqual(['PUT 503', 'PUT 201']);
+    expect(requestsOf(registry)).toEqual([`PUT ${status}`, 'PUT 201']);
   });
 
   it('without urls is tried again after the same answer', async () => {
