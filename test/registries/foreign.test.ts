@@ -32,7 +32,8 @@ requirePrograms('docker-registry')('an image with foreign layers', () => {
     const puts = (await target?.settledRequests())?.filter(
       ({ method, path }) => method === 'PUT' && path.includes('/manifests/'),
     );
-    expect(puts).toHaveLength(1);
+    // Twice, since a 500 may be any passing trouble; no waits and no uploads in between.
+    expect(puts).toHaveLength(2);
   });
 
   it('arrives without the blobs that the registry does not ask for', async () => {
