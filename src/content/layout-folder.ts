@@ -58,10 +58,7 @@ export async function openFolder(folder: string, options: OpenLayoutOptions): Pr
  * Takes the writers' lock of a layout, and removes what writers that were killed have left in it.
  * Throws E_LAYOUT when another process has the lock.
  */
-export async function lockFolder(
-  files: LayoutFiles,
-  holder?: Partial<LockHolder>,
-): Promise<LayoutLock> {
+export async function lockFolder(files: LayoutFiles, holder?: Partial<LockHolder>): Promise<LayoutLock> {
   const lock = acquireLock(files.root, holder);
   try {
     await lock.cleanOnce(() => files.removeLeftovers());
@@ -97,6 +94,11 @@ async function checkLayout(files: LayoutFiles, folder: string, options: OpenLayo
   }
   if (!create) throw noLayout(folder, 'it has no oci-layout file');
   const names = await files.names({ folders: options.nested !== true });
+  // Somebody else is making this very layout, and comes to it at this moment.
+  if (names.includes('oci-layout')) {
+    await checkLayout(files, folder, options);
+    return;
+  }
   const others = names.filter((name) => name !== LOCK_FILE);
   if (others.length > 0)
     throw noLayout(folder, 'it has no oci-layout file and is not empty; name an empty or a new folder');

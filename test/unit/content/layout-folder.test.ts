@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
+import { LayoutFiles } from '../../../src/content/layout-files.js';
 import { openLayout, type LayoutStore } from '../../../src/content/layout-store.js';
 import { makeTempFolder, removeTempFolders } from '../../support/temp.js';
 import { manifestOf } from './target-contract.js';
@@ -39,6 +40,28 @@ describe('openLayout', () => {
   it('makes a layout in an empty folder', async () => {
     await make();
     expect(existsSync(join(folder, 'index.json'))).toBe(true);
+  });
+
+  it('shares a layout that somebody else makes at the same moment', async () => {
+    const look = vi.spyOn(LayoutFiles.prototype, 'names').mockImplementationOnce(() => {
+      writeFileSync(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+      return Promise.resolve(['oci-layout', '.regferry.lock']);
+    });
+    try {
+      await make();
+      expect(look).toHaveBeenCalledTimes(1);
+    } finally {
+      look.mockRestore();
+    }
+  });
+
+  it('has folders of others beside its own where that is allowed', async () => {
+    mkdirSync(join(folder, 'other'));
+    await refused(folder, CREATE);
+    await (await openLayout(folder, { ...CREATE, nested: true })).close();
+    rmSync(join(folder, 'oci-layout'));
+    writeFileSync(join(folder, 'file'), '');
+    await refused(folder, { ...CREATE, nested: true });
   });
 
   it('keeps the content of a layout that it was allowed to make', async () => {

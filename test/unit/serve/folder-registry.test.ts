@@ -160,6 +160,17 @@ describe('a folder of layouts', () => {
     expect(readdirSync(join(folder, 'b')).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
   });
 
+  it('makes a repository once when many clients come with it at once', async () => {
+    const folder = makeMemoryFolder('air');
+    const url = await serve(folder);
+    const opening = Array.from({ length: 40 }, (_, at) =>
+      fetch(`${url}/v2/app-${at % 4}/blobs/uploads/`, { method: 'POST' }),
+    );
+    const statuses = (await Promise.all(opening)).map(({ status }) => status);
+    expect(new Set(statuses)).toEqual(new Set([202]));
+    expect(problems).toEqual([]);
+  });
+
   it('takes what many clients push at once', async () => {
     const folder = makeMemoryFolder('air');
     const url = await serve(folder);

@@ -1,0 +1,163 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { copy } from '../../src/api/copy.js';
+import { openLayout } from '../../src/content/layout-store.js';
+import { waitUntil } from '../support/child.js';
+import { blob, imageManifest, seed } from '../support/fixtures.js';
+import { startRegistry, type TestRegistry } from '../support/registry.js';
+import { expectSame } from '../support/same-image.js';
+import { leftovers, startServeProgram } from '../support/serve-program.js';
+import { makeMemoryFolder, makeTempFolder, removeTempFolders } from '../support/temp.js';
+
+/** Every blob of a layout, by its name in `blobs/`; those whose bytes are others are told as `wrong`. */
+function blobsOf(layout: string): { right: string[]; wrong: string[] } {
+  const folder = join(layout, 'blobs', 'sha256');
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  const isRight = (name: string): boolean =>
+    createHash('sha256')
+      .update(readFileSync(join(folder, name)))
+      .digest('hex') === name;
+  return { right: names.filter(isRight), wrong: names.filter((name) => !isRight(name)) };
+}
+
+afterAll(removeTempFolders);
+
+describe('a server that is killed during a push', () => {
+  const large = imageManifest({ layers: [blob(2_000_000, 1), blob(40_000_000, 2)] });
+  let source: TestRegistry;
+
+  beforeAll(async () => {
+    source = await startRegistry();
+    await seed(source.store('app'), large, '1');
+  });
+  afterAll(() => source.close());
+
+  /** The size of the largest file that is not finished. */
+  const growing = (layout: string): number =>
+    Math.max(
+      0,
+      ...leftovers(layout).map((name) => statSync(join(layout, name), { throwIfNoEntry: false })?.size ?? 0),
+    );
+
+  it('leaves a folder that opens cleanly, into which the push can be repeated', async () => {
+    const folder = makeTempFolder('killed');
+    const layout = join(folder, 'app');
+    const first = await startServeProgram([folder]);
+    const push = copy(`${source.host}/app:1`, `${first.host}/app:1`, { retries: 0 }).then(
+      () => 'done',
+      () => 'failed',
+    );
+    await waitUntil(
+      'the large layer is on its way',
+      () => existsSync(layout) && growing(layout) > 10_000_000,
+    );
+    first.command.process.kill('SIGKILL');
+    expect(await push).toBe('failed');
+    await first.command.ended;
+    expect(leftovers(folder)).toContain('app/.regferry.lock');
+    const confirmed = blobsOf(layout);
+    expect(confirmed.wrong).toEqual([]);
+
+    const second = await startServeProgram([folder]);
+    expect(leftovers(folder)).toEqual([]);
+    expect((await fetch(`http://${second.host}/v2/app/manifests/1`)).status).toBe(404);
+    const report = await copy(`${source.host}/app:1`, `${second.host}/app:1`);
+    expect(report.targets[0]?.blobs).toMatchObject({
+      copied: large.blobs.size - confirmed.right.length,
+      skipped: confirmed.right.length,
+    });
+    second.command.process.kill('SIGTERM');
+    const { code, stderr } = await second.command.ended;
+    expect([code, stderr.includes('warning')]).toEqual([0, false]);
+    const store = await openLayout(layout, { access: 'read' });
+    await expectSame(store, large, '1');
+    expect(blobsOf(layout).wrong).toEqual([]);
+  });
+
+  it('keeps every manifest and tag that it has confirmed', async () => {
+    const folder = makeTempFolder('killed');
+    const server = await startServeProgram([folder]);
+    const confirmed: string[] = [];
+    const config = Buffer.from('{}');
+    await seedOne(server.host, config);
+    const pushing = (async () => {
+      for (let at = 0; at < 1_000; at += 1) {
+        const { bytes, descriptor } = imageManifest({
+          config,
+          layers: [],
+          fields: { annotations: { at: `${at}` } },
+        }).root;
+        const answer = await fetch(`http://${server.host}/v2/app/manifests/t${at}`, {
+          method: 'PUT',
+          headers: { 'content-type': descriptor.mediaType },
+          body: new Uint8Array(bytes),
+        });
+        if (answer.status === 201) confirmed.push(descriptor.digest);
+      }
+    })().catch(() => undefined);
+    await waitUntil('some are confirmed', () => confirmed.length >= 20);
+    server.command.process.kill('SIGKILL');
+    await pushing;
+    const layout = await openLayout(join(folder, 'app'), { access: 'read' });
+    for (const [at, digest] of confirmed.entries()) {
+      expect((await layout.fetch({ tag: `t${at}` })).descriptor.digest).toBe(digest);
+    }
+    expect(blobsOf(join(folder, 'app')).wrong).toEqual([]);
+  });
+});
+
+async function seedOne(host: string, bytes: Buffer): Promise<void> {
+  const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  const url = `http://${host}/v2/app/blobs/uploads/?digest=${digest}`;
+  expect((await fetch(url, { method: 'POST', body: new Uint8Array(bytes) })).status).toBe(201);
+}
+
+describe.skipIf(process.platform !== 'linux')('a thousand images', () => {
+  const count = 1_000;
+  const layer = blob(1_000, 7);
+
+  /** The most memory that a process has had, in bytes. */
+  function peakOf(pid: number | undefined): number {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+  }
+
+  it('can be pushed and listed, page by page, in little memory', async () => {
+    const folder = makeMemoryFolder('thousand');
+    const { host, command } = await startServeProgram([folder], ['--max-old-space-size=64']);
+    const base = `http://${host}/v2/app`;
+    await seedOne(host, layer);
+    const waiting = Array.from({ length: count }, (_, at) => at);
+    const push = async (): Promise<void> => {
+      for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+        const config = Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux', at }));
+        const { bytes, descriptor } = imageManifest({ config, layers: [layer] }).root;
+        await seedOne(host, config);
+        const init = {
+          method: 'PUT',
+          headers: { 'content-type': descriptor.mediaType },
+          body: new Uint8Array(bytes),
+        };
+        expect((await fetch(`${base}/manifests/image-${at}`, init)).status).toBe(201);
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, push));
+    const tags: string[] = [];
+    let pages = 0;
+    for (let url: string | undefined = `${base}/tags/list?n=100`; url !== undefined; pages += 1) {
+      const answer: Response = await fetch(url);
+      tags.push(...((await answer.json()) as { tags: string[] }).tags);
+      const next = /^<(.+)>; rel="next"$/.exec(answer.headers.get('link') ?? '')?.[1];
+      url = next === undefined ? undefined : new URL(next, base).href;
+    }
+    expect([new Set(tags).size, tags.length, pages]).toEqual([count, count, 10]);
+    expect(peakOf(command.process.pid)).toBeLessThan(220_000_000);
+    command.process.kill('SIGTERM');
+    expect((await command.ended).code).toBe(0);
+    expect(leftovers(folder)).toEqual([]);
+  });
+});
