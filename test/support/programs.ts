@@ -3,7 +3,8 @@ import { describe, it } from 'vitest';
 import { findProgram } from './child.js';
 
 /** Other people's programs that tests against real servers use. */
-export type ProgramName = 'docker-registry' | 'nginx' | 'squid' | 'skopeo' | 'htpasswd' | 'openssl';
+export type ProgramName =
+  'docker-registry' | 'nginx' | 'squid' | 'skopeo' | 'htpasswd' | 'openssl' | 'buildah';
 
 /**
  * A `describe` for tests that need real programs. Where one of them is missing the suite is skipped, and its title says
