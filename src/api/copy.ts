@@ -127,7 +127,7 @@ function several(code: ErrorCode, failed: readonly FailedTarget[], report: CopyR
   const error = new RegferryError(
     code,
     `${failed.length} of ${report.targets.length} targets failed: ${which}`,
-    { side: 'target', cause: failed[0]?.error },
+    { cause: failed[0]?.error },
   );
   report.error = error;
   return error;

@@ -44,6 +44,13 @@ export async function prove(proof: Proof): Promise<void> {
     if (wait !== undefined) await proof.sleep(wait, signal);
   }
   if (found !== undefined && found.descriptor.digest !== proof.previous) {
+    if (!(await isKept(proof))) {
+      throw new RegferryError(
+        'E_READ_BACK',
+        `${reference} was written as ${digest}, but the registry did not keep that: it reads back as ${found.descriptor.digest}, which the tag is now`,
+        { side: 'target', digest },
+      );
+    }
     throw new RegferryError(
       'E_TAG_MOVED',
       `${reference} was written as ${digest} but reads back as ${found.descriptor.digest}: someone else moved the tag meanwhile`,
@@ -52,9 +59,19 @@ export async function prove(proof: Proof): Promise<void> {
   }
   throw new RegferryError(
     'E_READ_BACK',
-    `${reference} was written as ${digest} and accepted, but 8 s later still reads back as ${proof.previous ?? 'absent'}`,
+    `${reference} was written as ${digest} and accepted, but 8 s later reads back as ${found?.descriptor.digest ?? 'absent'}`,
     { side: 'target', digest },
   );
+}
+
+/** Whether what was written is there by digest: if not, nobody moved the tag, the registry rewrote the manifest. */
+async function isKept({ target, expected, signal }: Proof): Promise<boolean> {
+  try {
+    return (await target.resolve({ digest: expected.descriptor.digest }, { signal })) !== undefined;
+  } catch (error) {
+    if (isRegferryError(error)) return true;
+    throw error;
+  }
 }
 
 async function readBack(proof: Proof): Promise<Manifest | undefined> {

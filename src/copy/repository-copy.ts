@@ -134,8 +134,11 @@ export class RepositoryCopy {
       return this.#transfer(descriptor, source.repository);
     }
     const { ledger } = this.#shared;
-    const holder = ledger.holder(place.host, descriptor.digest);
-    if (holder !== undefined) return this.#transfer(descriptor, await holder);
+    // When the one that claimed it fails, one of those that waited claims it next.
+    for (let claim; (claim = ledger.holder(place.host, descriptor.digest)) !== undefined;) {
+      const holder = await claim;
+      if (holder !== undefined) return this.#transfer(descriptor, holder);
+    }
     const arrival = this.#transfer(descriptor, undefined);
     ledger.claim(place.host, descriptor.digest, place.repository, arrival);
     return arrival;

@@ -161,13 +161,13 @@ export class TargetGroup {
     report.digest = digest;
     if (target.tag === undefined) entry.state = await lookUp(this.#store, descriptor, this.#op);
     const guard = brokenGuard(target, entry.state, digest);
+    const previous = entry.state.error === undefined ? entry.state.previous : undefined;
+    if (previous !== undefined) report.previous = previous;
     if (guard !== undefined || entry.state.error !== undefined) {
       report.error = withSide(guard ?? entry.state.error, 'target');
       return;
     }
-    const { previous } = entry.state;
     if (previous === digest) settle(report, digest, previous);
-    else if (previous !== undefined) report.previous = previous;
   }
 
   async #write(root: Node, content: RepositoryCopy, { target, report }: Entry): Promise<void> {

@@ -1,7 +1,7 @@
 import type { ContentSource, Manifest, ManifestKey, Op } from '../content/store.js';
 import { RegferryError, withSide } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
-import { DEPTH, NODES } from '../spec/limits.js';
+import { DEPTH, NODES, TREE_BYTES } from '../spec/limits.js';
 import { blobsOf, childrenOf, viewManifest, type ManifestView } from '../spec/manifest.js';
 import type { Lanes } from './lanes.js';
 
@@ -30,7 +30,9 @@ export class Walk {
   readonly #lanes: Lanes;
   readonly #op: Op;
   readonly #nodes = new Map<string, Promise<Node>>();
-  readonly #known = new Set<string>();
+  /** Bytes of each manifest and blob that is known of. */
+  readonly #sizes = new Map<string, number>();
+  #bytes = 0;
 
   constructor(source: ContentSource, lanes: Lanes, op: Op) {
     this.#source = source;
@@ -71,8 +73,19 @@ export class Walk {
   }
 
   #count({ manifest, children, blobs }: Node): void {
-    for (const { digest } of [manifest.descriptor, ...children, ...blobs]) this.#known.add(digest);
-    if (this.#known.size > NODES) throw this.#tooMuch(`more than ${NODES} manifests and blobs`);
+    for (const { digest, size } of [manifest.descriptor, ...children, ...blobs]) {
+      const known = this.#sizes.get(digest) ?? size;
+      if (known !== size) throw this.#twoSizes(digest, known, size);
+      this.#sizes.set(digest, size);
+    }
+    this.#bytes += manifest.bytes.length;
+    if (this.#bytes > TREE_BYTES) throw this.#tooMuch(`manifests of more than ${TREE_BYTES} bytes in all`);
+    if (this.#sizes.size > NODES) throw this.#tooMuch(`more than ${NODES} manifests and blobs`);
+  }
+
+  #twoSizes(digest: string, one: number, other: number): RegferryError {
+    const message = `${this.#source.toString()}: ${digest} is named with ${one} and with ${other} bytes, which cannot both be true`;
+    return new RegferryError('E_SIZE_MISMATCH', message, { side: 'source', digest });
   }
 
   #tooMuch(what: string): RegferryError {

@@ -9,6 +9,7 @@ import type { HttpRequest, HttpResponse, RequestBody } from './message.js';
 import { abortError, networkError } from './network-error.js';
 import { redactUrl } from './redact.js';
 import { UndiciResponse } from './response.js';
+import { secretsOf } from './secrets.js';
 import { UploadBody, type StallPhase } from './upload-body.js';
 
 /** Where one exchange goes and how long it may stand still. */
@@ -45,7 +46,7 @@ export async function exchange(request: HttpRequest, options: ExchangeOptions): 
       // undici closes the connection after a HEAD unless told otherwise
       ...(request.method === 'HEAD' ? { reset: false } : {}),
     });
-    return new UndiciResponse(data, request);
+    return new UndiciResponse(data, request, secretsOf(request.headers));
   } catch (error) {
     throw networkError(error, request);
   }
@@ -130,11 +131,8 @@ async function upload(
     });
     body.answered();
     data.body.once('close', close);
-    const response = new UndiciResponse(data, {
-      method: request.method,
-      url: request.url,
-      signal: control.signal,
-    });
+    const attempted = { method: request.method, url: request.url, signal: control.signal };
+    const response = new UndiciResponse(data, attempted, secretsOf(request.headers));
     if (response.status < 300 && !body.complete) throw tooEarly(request, response);
     return response;
   } catch (error) {

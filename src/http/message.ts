@@ -54,6 +54,8 @@ export interface HttpResponse {
   readonly headers: HttpHeaders;
   /** The URL that answered, after redirects. */
   readonly url: string;
+  /** Words of this answer, fit to be shown: without the secrets that the request carried. */
+  redacted?(text: string): string;
   /** The raw body (never decoded). A close before its framed end is an error E_CUT, a stall E_TIMEOUT. */
   readonly stream: Readable;
   /** The whole body. Throws E_LIMIT when it is longer than `limit` bytes, without reading further. */

@@ -5,6 +5,7 @@ import { ERROR_BODY_LIMIT } from './limits.js';
 import type { HttpResponse } from './message.js';
 import { redactUrl } from './redact.js';
 import { isRetryableStatus } from './retry.js';
+import { withoutSecrets } from './secrets.js';
 
 /** What the caller knows about the request that was answered with an error. */
 export interface ErrorContext {
@@ -34,7 +35,8 @@ export async function responseError(response: HttpResponse, context: ErrorContex
   const wait =
     retryAfterMs === undefined || retryAfterMs === 0 ? '' : `; it asks to wait ${seconds(retryAfterMs)}`;
   const hint = context.hint === undefined ? '' : `; ${context.hint}`;
-  const message = `${context.action} ${redactUrl(response.url)} answered ${status}${words(body)}${wait}${hint}`;
+  const said = response.redacted?.(words(body)) ?? withoutSecrets(words(body));
+  const message = `${context.action} ${redactUrl(response.url)} answered ${status}${said}${wait}${hint}`;
   return new RegferryError(codeOf(status), message, {
     side: context.side,
     digest: context.digest,

@@ -8,6 +8,7 @@ import type { HttpHeaders, HttpResponse } from './message.js';
 import { networkError, type Attempted } from './network-error.js';
 import { receivedHeaders } from './received-headers.js';
 import { redactUrl } from './redact.js';
+import { withoutSecrets } from './secrets.js';
 
 type UndiciBody = Dispatcher.ResponseData['body'];
 
@@ -18,8 +19,11 @@ export class UndiciResponse implements HttpResponse {
   readonly url: string;
   readonly #attempted: Attempted;
   readonly #body: UndiciBody;
+  readonly #secrets: readonly string[];
 
-  constructor(data: Dispatcher.ResponseData, attempted: Attempted) {
+  /** @param secrets what the request carried and no message may show (see http/secrets.ts). */
+  constructor(data: Dispatcher.ResponseData, attempted: Attempted, secrets: readonly string[] = []) {
+    this.#secrets = secrets;
     this.status = data.statusCode;
     this.headers = receivedHeaders(data.headers);
     this.url = attempted.url;
@@ -29,6 +33,10 @@ export class UndiciResponse implements HttpResponse {
     if (attempted.method === 'HEAD' || this.status === 204 || this.headers.get('content-length') === '0') {
       data.body.resume();
     }
+  }
+
+  redacted(text: string): string {
+    return withoutSecrets(text, this.#secrets);
   }
 
   get stream(): Readable {

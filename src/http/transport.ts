@@ -142,7 +142,7 @@ class UndiciTransport implements Transport {
     const values = response.headers.all('warning');
     if (values.length === 0) return;
     for (const text of parseWarnings(values)) {
-      const message = `${origin} warns: ${printable(text)}`;
+      const message = `${origin} warns: ${printable(response.redacted?.(text) ?? text)}`;
       if (this.#warned.has(message) || this.#warned.size >= WARNING_TEXTS) continue;
       this.#warned.add(message);
       this.#emit({ type: 'warning', message });

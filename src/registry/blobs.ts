@@ -14,13 +14,19 @@ function blobPath(context: RepositoryContext, descriptor: Descriptor): string {
 
 /**
  * HEAD of a blob (spec end-2). True only for a 200 whose Content-Length, where there is one, is the descriptor's size.
- * A 403, 405 or 501 counts as "unknown, so upload it" (Artifactory answers 403 for absent blobs).
+ * With `retry` false it is asked once only. A 403, 405 or 501 counts as "unknown, so upload it" (Artifactory answers 403 for absent blobs).
  */
-export async function hasBlob(context: RepositoryContext, descriptor: Descriptor, op: Op): Promise<boolean> {
+export async function hasBlob(
+  context: RepositoryContext,
+  descriptor: Descriptor,
+  op: Op,
+  retry = true,
+): Promise<boolean> {
   const response = await context.client.send({
     method: 'HEAD',
     target: blobPath(context, descriptor),
     scopes: [scopeOf(context)],
+    retry,
     signal: op.signal,
   });
   await response.discard();

@@ -61,7 +61,7 @@ async function putOnce(context: RepositoryContext, manifest: Manifest, name: str
   if (algorithmOf(answered) !== algorithmOf(descriptor.digest)) return;
   throw new RegferryError(
     'E_READ_BACK',
-    `PUT ${client.registry}${target}: the registry stored ${answered} instead of ${descriptor.digest}; it rewrites manifests`,
+    `PUT ${client.registry}${target}: the registry stored ${answered} instead of ${descriptor.digest}: it rewrites manifests, and ${name} is now the one that it made`,
     { side: client.side, digest: descriptor.digest },
   );
 }

@@ -7,7 +7,7 @@ import { algorithmOf, type Digest } from '../spec/digest.js';
 import { scopeOf, type RepositoryContext } from './context.js';
 import { handedLocation } from './location.js';
 import { pullScope } from './scopes.js';
-import { LARGEST_CHUNK_BYTES } from './upload-ways.js';
+import { LARGEST_CHUNK_BYTES, LEAST_MAXIMUM_BYTES } from './upload-ways.js';
 import { isWebPage } from './web-page.js';
 
 /** A finalising request may be answered only after the registry has stored a huge blob. */
@@ -199,7 +199,7 @@ async function openedSession(context: RepositoryContext, response: HttpResponse)
   const maximum = bytesHeader(response.headers, 'oci-chunk-max-length') ?? 0;
   return new UploadSession(context, handedLocation(response, location), {
     minimum: minimum > LARGEST_CHUNK_BYTES ? Infinity : minimum,
-    maximum: maximum === 0 ? Infinity : maximum,
+    maximum: maximum < LEAST_MAXIMUM_BYTES ? Infinity : maximum,
   });
 }
 

@@ -109,7 +109,7 @@ class BlobUpload {
   async hasFinished(): Promise<boolean> {
     if (this.#source.position !== this.#descriptor.size) return false;
     try {
-      return await hasBlob(this.#context, this.#descriptor, this.#options);
+      return await hasBlob(this.#context, this.#descriptor, this.#options, false);
     } catch (error) {
       if (isRegferryError(error)) return false;
       throw error;

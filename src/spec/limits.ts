@@ -13,5 +13,8 @@ export const DEPTH = 8;
 /** Most manifests and blobs of one tree, counted once each. */
 export const NODES = 100_000;
 
+/** Most bytes of all manifests of one tree together: they are held while it is copied. Real trees stay below one MiB. */
+export const TREE_BYTES: number = 64 * 1024 * 1024;
+
 /** Deepest nesting of arrays and objects in a document that is read as JSON. Real manifests stay below ten. */
 export const JSON_NESTING = 100;

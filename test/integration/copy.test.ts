@@ -55,6 +55,17 @@ describe('several targets in one copy', () => {
     ]);
   });
 
+  it('upload each blob to a host once, also where the first repository refuses it', async () => {
+    rules.push(rule({ method: 'PUT', path: /\/v2\/a\/blobs\// }, answer(403)));
+    const to = ['a', 'b', 'c'].map((repository) => `${target.host}/${repository}`);
+    await expect(copy(`${source.host}/app:v1`, to)).rejects.toMatchObject({ code: 'E_PARTIAL' });
+    await expectSame(target.store('c'), index, 'v1');
+    const uploads = target.log.filter(({ method, url, status }) => {
+      return method === 'PUT' && url.includes('/uploads/') && status === 201;
+    });
+    expect(uploads).toHaveLength(index.blobs.size);
+  });
+
   it('fail with their own code when they fail alike', async () => {
     rules.push(rule({}, answer(403)));
     const failing = copy(`${source.host}/app:v1`, [`${target.host}/a`, `${target.host}/b`]);
@@ -92,6 +103,19 @@ describe('a plan', () => {
     const result = await plan(`${source.host}/app:v1`, `${source.host}/other`);
     expect(result.targets[0]?.blobs).toEqual({ copy: 0, mount: 4, skip: 0, foreign: 0 });
   });
+});
+
+it('a second size for one digest is found to be false, and not published', async () => {
+  const layer = blob(700, 9);
+  const honest = imageManifest({ layers: [layer] });
+  const [descriptor] = [...honest.blobs.keys()].slice(-1);
+  const lying = imageManifest({
+    layers: [layer, { bytes: layer, mediaType: 'application/x', fields: { digest: descriptor, size: 701 } }],
+  });
+  await seed(source.store('lies'), lying, 'v1');
+  const failing = copy(`${source.host}/lies:v1`, `${target.host}/lies`);
+  await expect(failing).rejects.toMatchObject({ code: 'E_SIZE_MISMATCH', side: 'source' });
+  expect(target.store('lies').tagged('v1')).toBeUndefined();
 });
 
 describe('a digest asserted at the target', () => {

@@ -15,6 +15,11 @@ const missing = new RegferryError('E_NOT_FOUND', 'no such tag');
 
 /** Proves against a registry that answers in turn; the last answer stays. */
 function proving(previous: Previous, ...answers: readonly (Manifest | RegferryError)[]) {
+  return provingWhere(true, previous, ...answers);
+}
+
+/** The same, where the registry has, or has not, what was written by digest. */
+function provingWhere(kept: boolean, previous: Previous, ...answers: readonly (Manifest | RegferryError)[]) {
   const rest = [...answers];
   const fetch: ContentTarget['fetch'] = () => {
     const next = rest.length > 1 ? rest.shift() : rest[0];
@@ -22,7 +27,8 @@ function proving(previous: Previous, ...answers: readonly (Manifest | RegferryEr
       ? Promise.reject(next ?? missing)
       : Promise.resolve(next);
   };
-  const target = recordedStore(new Names(), {}, () => ({ fetch }));
+  const resolve: ContentTarget['resolve'] = () => Promise.resolve(kept ? wanted.descriptor : undefined);
+  const target = recordedStore(new Names(), {}, () => ({ fetch, resolve }));
   const sleeps: number[] = [];
   const signal = new AbortController().signal;
   const sleep = (ms: number): Promise<void> => {
@@ -67,7 +73,7 @@ describe('a read-back', () => {
     const { proof, sleeps } = proving(previous, answer);
     const error = await failureOf(proof);
     expect(error).toMatchObject({ code: 'E_READ_BACK', side: 'target', digest: wanted.descriptor.digest });
-    expect(error.message).toContain(`still reads back as ${said}`);
+    expect(error.message).toContain(`8 s later reads back as ${said}`);
     expect(sleeps).toEqual([200, 500, 1000, 2000, 4000]);
   });
 
@@ -91,6 +97,18 @@ describe('a read-back', () => {
     const staying = proving(undefined, old);
     expect((await failureOf(staying.proof)).code).toBe('E_TAG_MOVED');
     expect(staying.sleeps).toHaveLength(5);
+  });
+
+  it('that shows another digest is a rewritten manifest where what was written is not there at all', async () => {
+    const { proof } = provingWhere(false, null, foreign);
+    const error = await failureOf(proof);
+    expect(error).toMatchObject({ code: 'E_READ_BACK', side: 'target' });
+    expect(error.message).toContain(`reads back as ${foreign.descriptor.digest}, which the tag is now`);
+  });
+
+  it('that shows nothing where there was something before says so', async () => {
+    const error = await failureOf(proving(old.descriptor.digest, missing).proof);
+    expect(error.message).toContain('reads back as absent');
   });
 
   it.each(['E_DIGEST_MISMATCH', 'E_SIZE_MISMATCH'] as const)(

@@ -5,7 +5,7 @@ import type { Manifest } from '../../../src/content/store.js';
 import { Lanes } from '../../../src/copy/lanes.js';
 import { nodeOf, Walk } from '../../../src/copy/walk.js';
 import { RegferryError } from '../../../src/errors.js';
-import { DEPTH, NODES } from '../../../src/spec/limits.js';
+import { DEPTH, NODES, TREE_BYTES } from '../../../src/spec/limits.js';
 import { OCI_INDEX, SCHEMA1 } from '../../../src/spec/media-types.js';
 import { blob, imageManifest, indexOf, seed, type FixtureImage } from '../../support/fixtures.js';
 import { descriptorOf, failureOf } from '../registry/open-repository.js';
@@ -94,6 +94,19 @@ describe('a walk', () => {
     const { descriptor } = image.root;
     expect(await failureOf(walk.child(descriptor, 1))).toMatchObject({ code, side: 'source' });
     expect(await failureOf(walk.child(descriptor, 1))).toMatchObject({ code, side: 'source' });
+  });
+
+  it('stops at manifests that are too large together, since all of them are held', async () => {
+    const heavy = Array.from({ length: 17 }, (_, at) =>
+      imageManifest({ layers: [blob(5, at)], fields: { annotations: { padding: 'x'.repeat(4_000_000) } } }),
+    );
+    const { walk } = await walking(indexOf(heavy.map((one) => ({ image: one }))));
+    const { children } = await walk.root({ tag: '1' });
+    const reads = children.map((child) => walk.child(child, 1));
+    const error = await failureOf(Promise.all(reads));
+    await walk.settled();
+    expect(error).toMatchObject({ code: 'E_LIMIT', side: 'source' });
+    expect(error.message).toContain(`more than ${TREE_BYTES} bytes in all`);
   });
 
   it('can be waited for', async () => {

@@ -156,6 +156,14 @@ describe('an upload in chunks', () => {
     expect(bodies()).toEqual(['PATCH 60000 at 0-59999 202', 'PATCH 40000 at 60000-99999 202', 'PUT 0 201']);
   });
 
+  it('is not cut into requests without end where the largest is out of all reason', async () => {
+    const source = blobSource(100_000);
+    const tiny = setHeaders({ 'oci-chunk-max-length': '1' });
+    const { repository, bodies } = await uploadTo([rule({ method: 'POST' }, tiny)]);
+    await repository.put(source.descriptor, source.open);
+    expect(bodies()).toEqual(['PUT 100000 201']);
+  });
+
   it("that is redirected is read again from the chunk's start", async () => {
     const source = blobSource(100_000);
     const elsewhere = redirect(({ url }) => `${url ?? ''}?moved`);
