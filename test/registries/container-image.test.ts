@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { Buildah } from '../support/buildah.js';
 import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.js';
+import { productionPaths } from '../support/package.js';
 import { requirePrograms } from '../support/programs.js';
 import { regferry } from '../support/regferry.js';
 import { makeTempFolder, removeTempFolder } from '../support/temp.js';
@@ -62,10 +63,7 @@ requirePrograms('buildah', 'docker-registry')('the container image', () => {
   });
 
   it('holds what runs, and nothing that builds or tests', async () => {
-    const lock = readJson(join(root, 'package-lock.json')) as { packages: Record<string, { dev?: boolean }> };
-    const wanted = Object.entries(lock.packages)
-      .filter(([path, { dev }]) => /^node_modules\/(@[^/]+\/)?[^/]+$/.test(path) && dev !== true)
-      .map(([path]) => path.split('/')[1]);
+    const wanted = productionPaths().map((path) => path.split('/')[1]);
     const read = (path: string) =>
       inside('node', '-p', `require("fs").readdirSync("${path}").filter((n) => n[0] !== ".").join()`);
     const installed = (await read('/opt/regferry/node_modules')).trim().split(',');
