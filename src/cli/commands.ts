@@ -1,5 +1,6 @@
 import type { Command } from './command.js';
 import { applyCommand } from './commands/apply.js';
+import { completionCommand } from './commands/completion.js';
 import { copyCommand } from './commands/copy.js';
 import { digestCommand } from './commands/digest.js';
 import { loginCommand } from './commands/login.js';
@@ -21,6 +22,7 @@ export const commands: readonly Command[] = [
   loginCommand,
   logoutCommand,
   serveCommand,
+  completionCommand,
 ];
 
 /** Options that are not about a command but instead of one. */

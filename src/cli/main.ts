@@ -2,6 +2,7 @@ import { version } from '../version.js';
 import { type Api, loadApi } from './api.js';
 import { readCommandLine } from './command-line.js';
 import { commands, allOptions } from './commands.js';
+import { complete, COMPLETE } from './completion/complete.js';
 import { type Console, openConsole } from './console.js';
 import { gatherOptions } from './env-options.js';
 import { EXIT_OK, EXIT_USAGE } from './exit-codes.js';
@@ -21,6 +22,7 @@ export async function main(
   io: Io = processIo(),
   load: () => Promise<Api> = loadApi,
 ): Promise<number> {
+  if (argv[0] === COMPLETE) return await complete(argv.slice(1), io, load);
   const line = readCommandLine(argv, allOptions);
   const command = namedCommand(line, commands);
   const console = await openConsole(line, command?.options, io);

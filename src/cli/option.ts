@@ -12,6 +12,8 @@ export interface Option<T> {
   readonly describe: string;
   /** What stands for the value in the help, e.g. `OS/ARCH`. */
   readonly placeholder?: string;
+  /** The only values that there are, if they can be listed. */
+  readonly words?: readonly string[];
   /** One letter that means the same, e.g. `q`. */
   readonly short?: string;
   /** What a bad value is told that it should have been, e.g. `a whole number from 0 to 100`. */
@@ -67,6 +69,7 @@ export function choice<W extends string>(
     group,
     describe: `${describe}${tooLong ? `: ${words.join(', ')}` : ''} [${words[0]}]`,
     placeholder: tooLong ? 'WORD' : listed,
+    words,
     expects: `one of ${words.join(', ')}`,
     parse: (given) => words.find((word) => word === given.toLowerCase()),
   };
