@@ -1,17 +1,22 @@
 import { RegferryError } from '../errors.js';
 import { isIndexType } from '../spec/media-types.js';
 import { formatPlatform, isAttestation, matchesPlatform, type Platform } from '../spec/platform.js';
-import type { CopyTarget, SourceGuard } from './job.js';
+import type { CopyJob, CopyTarget, SourceGuard } from './job.js';
 import { configPlatform, type SourceJob } from './root.js';
 import type { TagState } from './tag-state.js';
 import type { Node, Walk } from './walk.js';
 
 /** Throws E_GUARD when what would be copied is not what it has to be. */
-export async function checkSource(guard: SourceGuard, root: Node, walk: Walk, job: SourceJob): Promise<void> {
-  const { source } = job;
+export async function checkSource(
+  guard: SourceGuard,
+  root: Node,
+  walk: Walk,
+  job: SourceJob & Pick<CopyJob, 'key'>,
+): Promise<void> {
+  const name = nameOf(job);
   const { digest } = root.manifest.descriptor;
   if (guard.digest !== undefined && guard.digest !== digest) {
-    throw broken(`the source has to be ${guard.digest}, but ${source.toString()} is ${digest}`, 'source');
+    throw broken(`the source has to be ${guard.digest}, but ${name} is ${digest}`, 'source');
   }
   const wanted = guard.platforms ?? [];
   if (wanted.length === 0) return;
@@ -20,9 +25,13 @@ export async function checkSource(guard: SourceGuard, root: Node, walk: Walk, jo
   if (missing.length === 0) return;
   const found = have.length === 0 ? 'none that is named' : have.map(formatPlatform).join(', ');
   throw broken(
-    `the source has to hold ${missing.map(formatPlatform).join(' and ')}, but ${source.toString()} holds ${found}`,
+    `the source has to hold ${missing.map(formatPlatform).join(' and ')}, but ${name} holds ${found}`,
     'source',
   );
+}
+
+function nameOf({ source, key }: Pick<CopyJob, 'source' | 'key'>): string {
+  return `${source.toString()}${'tag' in key ? `:${key.tag}` : `@${key.digest}`}`;
 }
 
 async function platformsOf(node: Node, depth: number, walk: Walk, job: SourceJob): Promise<Platform[]> {
