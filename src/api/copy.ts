@@ -46,11 +46,11 @@ export interface RunMode {
   readonly bound?: ReadonlyMap<string, TargetGuard>;
 }
 
-/** The work of {@link copy} and its kin. `sleep` replaces the clock in tests. */
+/** The work of {@link copy} and its kin. The other options are for tests. */
 export async function runReported(
   source: SourceImage,
   targets: TargetImage | readonly TargetImage[],
-  options: CopyOptions & Pick<SessionOptions, 'sleep'>,
+  options: CopyOptions & Pick<SessionOptions, 'sleep' | 'answerTimeoutMs'>,
   mode: RunMode = {},
 ): Promise<CopyReport> {
   const { dryRun = false, allOrNothing = false, bound } = mode;

@@ -35,6 +35,8 @@ export interface SessionOptions extends CommonOptions {
   readonly onlySource?: boolean | undefined;
   /** Waits between tries and before another read-back. Not public: for tests, which have no time. @default a timer */
   readonly sleep?: Sleep | undefined;
+  /** Longest wait for the answer to an upload's body, in milliseconds. Not public either. @default 15 minutes */
+  readonly answerTimeoutMs?: number | undefined;
 }
 
 /** What one call counts. */
@@ -72,12 +74,12 @@ export class Session {
 
   /** A repository of a registry, as one side of the call. */
   repository(reference: Reference, side: Side, access: 'pull' | 'push'): Repository {
-    const { retries = RETRIES, chunkSize } = this.#options;
+    const { retries = RETRIES, chunkSize, answerTimeoutMs } = this.#options;
     return new Repository({
       client: this.#client(reference.registry, side),
       repository: reference.repository,
       access,
-      upload: { chunkSize, retries, backoff: this.#backoff },
+      upload: { chunkSize, retries, backoff: this.#backoff, answerTimeoutMs },
     });
   }
 

@@ -16,6 +16,8 @@ export interface RepositoryContext {
   readonly repository: string;
   readonly access: 'pull' | 'push';
   readonly repeats: RepeatPolicy;
+  /** Longest wait for the answer to an upload's body, in milliseconds. @default 15 minutes */
+  readonly answerTimeoutMs?: number | undefined;
 }
 
 /** The scope that every call on this repository asks for. */

@@ -9,10 +9,12 @@ import { digestHeader } from './manifests.js';
 import { settleRefusal } from './immutable-tag.js';
 import { isWebPage } from './web-page.js';
 
+/** What registries say to bytes that are another manifest than was promised, or none. */
+const CHANGED: readonly string[] = ['DIGEST_INVALID', 'MANIFEST_INVALID'];
+
 /**
  * PUT of a manifest under a tag or its digest (spec end-7), exactly these bytes under exactly their media type.
- * An answer that names another digest, twice, is E_READ_BACK: the registry rewrites manifests; once may be a byte that
- * changed on the way, which has to be put right at once, since the tag has it now. A refusal to write what the name
+ * An answer that names another digest, twice, is E_READ_BACK: the registry rewrites manifests; once may be a byte that changed on the way, which has to be put right at once, since the tag has it now. A refusal to write what the name
  * stands for already is a success; one to overwrite something else is E_IMMUTABLE_TAG.
  */
 export async function putManifest(
@@ -24,15 +26,15 @@ export async function putManifest(
   try {
     await putOnce(context, manifest, name, op);
   } catch (error) {
-    if (!arrivedOtherwise(error)) throw error;
+    if (!mayHaveChanged(error)) throw error;
     await putOnce(context, manifest, name, op);
   }
 }
 
-/** What we sent was checked by us, so the registry got something else than that. */
-function arrivedOtherwise(error: unknown): boolean {
+/** What we sent was checked by us, so the registry may have got something else than that. */
+function mayHaveChanged(error: unknown): boolean {
   if (!isRegferryError(error)) return false;
-  return error.code === 'E_READ_BACK' || error.registryCodes.includes('DIGEST_INVALID');
+  return error.code === 'E_READ_BACK' || error.registryCodes.some((code) => CHANGED.includes(code));
 }
 
 async function putOnce(context: RepositoryContext, manifest: Manifest, name: string, op: Op): Promise<void> {

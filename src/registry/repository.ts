@@ -39,7 +39,8 @@ export class Repository implements ContentTarget {
 
   constructor(options: RepositoryOptions) {
     const { client, repository, access = 'pull' } = options;
-    this.#context = { client, repository, access, repeats: options.upload };
+    const { answerTimeoutMs } = options.upload;
+    this.#context = { client, repository, access, repeats: options.upload, answerTimeoutMs };
     this.#upload = options.upload;
     this.place = { kind: 'registry', host: client.registry.toLowerCase(), repository };
     this.metered = client.quirks.metered === true;

@@ -1,6 +1,7 @@
 import type { Op } from '../content/store.js';
 import { RegferryError, isRegferryError } from '../errors.js';
 import { parseUploadRange } from '../http/headers.js';
+import { UPLOAD_ANSWER_TIMEOUT_MS } from '../http/limits.js';
 import type { HttpHeaders, HttpResponse, RequestBody } from '../http/message.js';
 import { appendQuery } from '../http/url.js';
 import { algorithmOf, type Digest } from '../spec/digest.js';
@@ -10,8 +11,6 @@ import { pullScope } from './scopes.js';
 import { LARGEST_CHUNK_BYTES, LEAST_MAXIMUM_BYTES } from './upload-ways.js';
 import { isWebPage } from './web-page.js';
 
-/** A finalising request may be answered only after the registry has stored a huge blob. */
-const ANSWER_MS = 15 * 60_000;
 const CANCEL_MS = 5_000;
 const OCTETS = 'application/octet-stream';
 
@@ -95,7 +94,8 @@ export class UploadSession {
       retry: method === 'GET',
       // Tokens seldom allow it, and a cancellation is not worth a new one.
       login: method !== 'DELETE',
-      answerTimeoutMs: body === undefined ? undefined : ANSWER_MS,
+      // The closing request may be answered only after the registry has stored a huge blob.
+      answerTimeoutMs: body && (this.#context.answerTimeoutMs ?? UPLOAD_ANSWER_TIMEOUT_MS),
       signal: op.signal,
     });
   }

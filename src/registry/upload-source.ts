@@ -9,6 +9,12 @@ import { VerifiedReader } from './verified-reader.js';
 /** The type of every upload's body. */
 export const OCTETS = 'application/octet-stream';
 
+/** Some bytes of a blob as the body of a request. */
+export interface Stretch extends RequestBody {
+  /** The same without its first `bytes` bytes, which are read and hashed all the same. */
+  after(bytes: number): Stretch;
+}
+
 /**
  * The bytes of one blob on their way into one upload session. They are read once if all goes well; where a body has to be
  * sent again (a 401, a redirect, a chunk that broke off) the blob is opened again at the byte where that body starts, with
@@ -56,16 +62,21 @@ export class UploadSource {
   }
 
   /** The next `length` bytes, which may be opened any number of times. */
-  stretch(length: number): RequestBody {
-    const place = this.#at().checkpoint();
+  stretch(length: number): Stretch {
+    return this.#stretch(this.#at().checkpoint(), 0, length);
+  }
+
+  /** `length` bytes from `skip` bytes after a place on. The hash is known at the place alone, so reading begins there. */
+  #stretch(place: BlobVerifier, skip: number, length: number): Stretch {
     let opened = false;
     return {
       length,
       type: OCTETS,
+      after: (bytes) => this.#stretch(place, skip + bytes, length - bytes),
       open: async () => {
-        if (opened || this.position !== place.position) await this.#rewind(place);
+        if (opened || skip > 0 || this.position !== place.position) await this.#rewind(place);
         opened = true;
-        return this.#take(length);
+        return this.#take(skip, length);
       },
     };
   }
@@ -90,9 +101,10 @@ export class UploadSource {
     this.#reader = new VerifiedReader(this.#descriptor, stream, place.fork());
   }
 
-  async *#take(length: number): AsyncGenerator<Uint8Array> {
+  async *#take(skip: number, length: number): AsyncGenerator<Uint8Array> {
     const reader = this.#at();
     try {
+      await reader.skip(skip);
       for await (const piece of reader.take(length)) {
         yield piece;
         this.#options.onProgress?.(reader.position);

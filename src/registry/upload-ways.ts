@@ -24,14 +24,21 @@ export type ChunkSize = number | 'off' | undefined;
 
 /** Statuses that refuse the way, not the blob; 413 is another matter. */
 const REFUSALS: readonly number[] = [404, 405, 411, 415, 416, 501];
+/** Those that, in answer to a chunk, are about the session: a lost offset, or Artifactory's sporadic 404 (jib#3399). */
+const OF_SESSION: readonly (number | undefined)[] = [404, 416];
+/** The order in which ways are tried, by the one that comes first. */
+const LADDER = {
+  put: ['put', 'patch', 'chunks'],
+  patch: ['patch', 'chunks', 'put'],
+  chunks: ['chunks', 'put', 'patch'],
+} as const;
 
 /** What is known about uploads at one host: its quirks, and what it refused during the run, which is not tried again. */
 export class UploadMemory {
   readonly #quirks: Quirks;
   /** Largest body to send, after a 413. */
   #bodyLimit = Infinity;
-  #putRefused = false;
-  #patchRefused = false;
+  readonly #refused = new Set<UploadWay['kind']>();
 
   constructor(quirks: Quirks) {
     this.#quirks = quirks;
@@ -39,22 +46,28 @@ export class UploadMemory {
 
   /** The way to try first for a blob of `size` bytes. */
   choose(size: number, chunkSize: ChunkSize): UploadWay {
-    if (size === 0 || chunkSize === 'off') return this.#possible({ kind: 'put' }, size);
+    const way = this.#preferred(size, chunkSize);
+    return this.#possible(way, size) ?? way;
+  }
+
+  #preferred(size: number, chunkSize: ChunkSize): UploadWay {
+    if (size === 0 || chunkSize === 'off') return { kind: 'put' };
     const single = this.#quirks.singlePut === true ? Infinity : SINGLE_PUT_BYTES;
-    if (size <= (chunkSize ?? single)) return this.#possible({ kind: 'put' }, size);
-    return this.#possible({ kind: 'chunks', bytes: chunkSize ?? CHUNK_BYTES }, size);
+    if (size <= (chunkSize ?? single)) return { kind: 'put' };
+    return { kind: 'chunks', bytes: chunkSize ?? CHUNK_BYTES };
   }
 
   /**
    * The way to try after `way` was refused with `status` for a blob of `size` bytes, or undefined when the ladder ends:
-   * smaller chunks after a 413, else from PUT to one PATCH to chunks.
+   * smaller chunks after a 413, else from PUT to one PATCH to chunks, and from chunks to what was not tried yet.
+   * `repeatedly` says that the failure before was the same: a session is lost by accident once, not twice.
    */
-  after(way: UploadWay, status: number | undefined, size: number): UploadWay | undefined {
+  after(way: UploadWay, status: number | undefined, size: number, repeatedly = false): UploadWay | undefined {
     if (size === 0 || status === undefined) return undefined;
     if (status === 413) return this.#smaller(way, size);
-    if (!REFUSALS.includes(status) || way.kind === 'chunks') return undefined;
-    if (way.kind === 'put') this.#putRefused = true;
-    else this.#patchRefused = true;
+    if (!REFUSALS.includes(status)) return undefined;
+    if (way.kind === 'chunks' && OF_SESSION.includes(status) && !repeatedly) return undefined;
+    this.#refused.add(way.kind);
     return this.#possible(way, size);
   }
 
@@ -68,16 +81,16 @@ export class UploadMemory {
     return this.#chunks(FALLBACK_CHUNK_BYTES);
   }
 
-  /** The way itself, or the next one that this host has not refused. */
-  #possible(way: UploadWay, size: number): UploadWay {
+  /** The way itself, or the next one that this host has not refused; undefined when there is none. */
+  #possible(way: UploadWay, size: number): UploadWay | undefined {
     if (size === 0) return way;
-    if (way.kind === 'chunks') return this.#chunks(way.bytes);
-    if (size > this.#bodyLimit) return this.#chunks(this.#bodyLimit);
-    if (way.kind === 'put' && !this.#putRefused) return way;
-    if (this.#patchRefused || size > (this.#quirks.patchBytes ?? Infinity)) {
-      return this.#chunks(FALLBACK_CHUNK_BYTES);
+    const fits = size <= this.#bodyLimit;
+    for (const kind of LADDER[way.kind]) {
+      if (this.#refused.has(kind)) continue;
+      if (kind === 'chunks') return this.#chunks(way.kind === 'chunks' ? way.bytes : FALLBACK_CHUNK_BYTES);
+      if (fits && (kind === 'put' || size <= (this.#quirks.patchBytes ?? Infinity))) return { kind };
     }
-    return { kind: 'patch' };
+    return undefined;
   }
 
   #chunks(wanted: number): UploadWay {
@@ -90,6 +103,7 @@ export class UploadMemory {
     let bytes = CHUNK_BYTES;
     while (bytes >= tried) bytes /= 2;
     if (bytes < Math.max(SMALLEST_CHUNK_BYTES, this.#quirks.chunkMinimum ?? 0)) return undefined;
+    if (this.#refused.has('chunks')) return undefined;
     this.#bodyLimit = Math.min(bytes, this.#bodyLimit);
     return { kind: 'chunks', bytes };
   }

@@ -6,18 +6,22 @@ import { hasBlob } from './blobs.js';
 import type { RepeatPolicy, RepositoryContext } from './context.js';
 import { brokeOff, explained, isDisputed, lostSession } from './upload-failure.js';
 import { startUpload, type UploadSession } from './upload-session.js';
-import { OCTETS, UploadSource } from './upload-source.js';
+import { OCTETS, UploadSource, type Stretch } from './upload-source.js';
 import type { ChunkSize, UploadWay } from './upload-ways.js';
 
 /** Chunks that moved this much count as progress, and their uploads do not use up a repeat. */
 const PROGRESS_BYTES = 1024 * 1024;
 /** Even with progress, one blob's chunks are not taken up again more often than this. */
 const RESUMES = 100;
+/** How often a registry may say that it received other bytes than were sent. */
+const DISPUTES = 2;
 const EMPTY: RequestBody = { length: 0, type: OCTETS, open: () => Buffer.alloc(0) };
 
 /** How uploads behave, beyond what one put says; a blob is started afresh as often as its repeats allow. */
 export interface UploadPolicy extends RepeatPolicy {
   readonly chunkSize: ChunkSize;
+  /** Longest wait for the answer to a body, in milliseconds. @default 15 minutes */
+  readonly answerTimeoutMs?: number | undefined;
 }
 
 /**
@@ -38,17 +42,21 @@ export async function uploadBlob(
   const memory = context.client.uploads;
   let way = memory.choose(descriptor.size, policy.chunkSize);
   let failures = 0;
+  let lost: number | undefined;
   for (;;) {
     try {
       return await upload.attempt(way);
     } catch (error) {
       if (!isRegferryError(error) || options.signal?.aborted === true) throw error;
       if (!upload.isTargets(error)) throw error;
-      const next = lostSession(error) ? undefined : memory.after(way, error.status, descriptor.size);
+      const { status } = error;
+      const repeatedly = status === lost;
+      const next = lostSession(error) ? undefined : memory.after(way, status, descriptor.size, repeatedly);
       if (next !== undefined) {
         way = next;
         continue;
       }
+      lost = status;
       if (await upload.hasFinished()) return 'copied';
       failures += 1;
       if (!upload.mayPass(error) || failures > policy.retries) throw explained(error, way);
@@ -72,7 +80,7 @@ class BlobUpload {
   #resumes = 0;
   #stuck = 0;
   #resumedAt = 0;
-  #disputed = false;
+  #disputes = 0;
 
   constructor(
     context: RepositoryContext,
@@ -98,11 +106,11 @@ class BlobUpload {
   /** True when a new session may do better. */
   mayPass(error: RegferryError): boolean {
     if (error.retryable || lostSession(error)) return true;
-    // Chunks are the last way, so this is about the session: a lost offset, or Artifactory's sporadic 404 (jib#3399).
+    // Another way was not to be had for it, so this is about the session.
     if (error.status === 404 || error.status === 416) return true;
-    const first = isDisputed(error) && !this.#disputed;
-    this.#disputed ||= first;
-    return first;
+    if (!isDisputed(error)) return false;
+    this.#disputes += 1;
+    return this.#disputes <= DISPUTES;
   }
 
   /** True when the last try broke off with every byte sent, and the registry has the blob all the same. */
@@ -189,27 +197,38 @@ class BlobUpload {
     return session.finish(digest, source.stretch(size - end), end, this.#options);
   }
 
-  /** A chunk that broke off is sent again if the registry confirms that it has what came before, and none of it. */
-  async #sendChunk(session: UploadSession, start: number, body: RequestBody): Promise<void> {
+  /** A chunk that broke off goes on where the registry says that it has all bytes up to there. */
+  async #sendChunk(session: UploadSession, start: number, chunk: Stretch): Promise<void> {
+    const end = start + chunk.length;
+    let at = start;
     for (;;) {
       try {
-        await session.append(start, body, true, this.#options);
+        await session.append(at, chunk.after(at - start), true, this.#options);
         return;
       } catch (error) {
         if (start - this.#resumedAt >= PROGRESS_BYTES) this.#stuck = 0;
         this.#resumedAt = start;
         if (!this.#isResumable(error)) throw error;
+        // What it says to have in the middle of a chunk, it does not want continued: it lied (Quay is off by one).
+        if (at > start && error.status === 416) throw error;
         this.#resumes += 1;
         this.#stuck += 1;
         await this.#policy.backoff(this.#stuck, this.#options.signal);
         const offset = await session.confirmedOffset(this.#options);
-        if (offset === start + body.length && this.#source.position === offset) return;
-        if (offset !== start) throw error;
+        if (offset === end && this.#source.position === end) return;
+        if (offset === undefined || !this.#mayGoOn(session, start, offset, end)) throw error;
+        at = offset;
       }
     }
   }
 
-  #isResumable(error: unknown): boolean {
+  /** In the middle of a chunk too, unless the registry has rules for their size; the hash is known for any byte of it. */
+  #mayGoOn({ chunks }: UploadSession, start: number, offset: number, end: number): boolean {
+    if (offset === start) return true;
+    return offset > start && offset < end && chunks.minimum === 0 && chunks.maximum === Infinity;
+  }
+
+  #isResumable(error: unknown): error is RegferryError {
     if (!isRegferryError(error) || !this.isTargets(error) || lostSession(error)) return false;
     if (this.#options.signal?.aborted === true) return false;
     if (this.#stuck >= this.#policy.retries || this.#resumes >= RESUMES) return false;

@@ -54,6 +54,13 @@ export class VerifiedReader {
     }
   }
 
+  /** Takes the next `length` bytes without giving them out. Throws as {@link take}. */
+  async skip(length: number): Promise<void> {
+    const end = this.position + length;
+    for await (const piece of this.take(length)) if (piece.length > length) break;
+    if (this.position < end) this.#verifier.finish();
+  }
+
   /** Checks that the bytes end here and are the blob. Throws as {@link take}. */
   async end(): Promise<void> {
     const more = this.#rest ?? (await this.#next());

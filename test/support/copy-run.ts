@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { runReported } from '../../src/api/copy.js';
 import type { SourceImage, TargetImage } from '../../src/api/images.js';
 import type { CopyOptions } from '../../src/api/options.js';
+import type { SessionOptions } from '../../src/api/session.js';
 import type { CopyReport } from '../../src/copy/report.js';
 import { isRegferryError, type RegferryError } from '../../src/errors.js';
 
@@ -12,6 +13,9 @@ export interface Waits {
   readonly slept: number[];
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
 }
+
+/** The options of a copy, and one that is for tests alone. */
+export type RunOptions = CopyOptions & Pick<SessionOptions, 'answerTimeoutMs'>;
 
 /** Waits that take no time. */
 export function noWaits(): Waits {
@@ -31,7 +35,7 @@ export function noWaits(): Waits {
 export function copyAtOnce(
   source: SourceImage,
   target: TargetImage | readonly TargetImage[],
-  options: CopyOptions = {},
+  options: RunOptions = {},
   waits: Waits = noWaits(),
 ): Promise<CopyReport> {
   return runReported(source, target, { ...options, sleep: waits.sleep });

@@ -49,7 +49,30 @@ describe('a refused way', () => {
     const memory = new UploadMemory({});
     expect(memory.after({ kind: 'put' }, status, MiB)).toEqual(patch);
     expect(memory.after({ kind: 'patch' }, status, MiB)).toEqual(chunks(16 * MiB));
-    expect(memory.after({ kind: 'chunks', bytes: 16 * MiB }, status, MiB)).toBeUndefined();
+    expect(memory.after({ kind: 'chunks', bytes: 16 * MiB }, status, MiB, true)).toBeUndefined();
+  });
+
+  it.each([405, 411, 415, 501])('%i goes from chunks to the ways that were not tried', (status) => {
+    const memory = new UploadMemory({});
+    const large = memory.choose(200 * MiB, undefined);
+    expect(large).toEqual(chunks(64 * MiB));
+    expect(memory.after({ kind: 'chunks', bytes: 64 * MiB }, status, 200 * MiB)).toEqual(put);
+    expect(memory.choose(200 * MiB, undefined)).toEqual(put);
+    expect(memory.after({ kind: 'put' }, status, 200 * MiB)).toEqual(patch);
+    expect(memory.after({ kind: 'patch' }, status, 200 * MiB)).toBeUndefined();
+  });
+
+  it.each([404, 416])('%i to a chunk is about the session, unless it comes again', (status) => {
+    const memory = new UploadMemory({});
+    expect(memory.after({ kind: 'chunks', bytes: 64 * MiB }, status, 200 * MiB)).toBeUndefined();
+    expect(memory.choose(200 * MiB, undefined)).toEqual(chunks(64 * MiB));
+    expect(memory.after({ kind: 'chunks', bytes: 64 * MiB }, status, 200 * MiB, true)).toEqual(put);
+  });
+
+  it('of chunks leaves no way to what is too large for one body', () => {
+    const memory = new UploadMemory({});
+    memory.after({ kind: 'chunks', bytes: 64 * MiB }, 405, 200 * MiB);
+    expect(memory.after({ kind: 'put' }, 413, 200 * MiB)).toBeUndefined();
   });
 
   it.each([undefined, 400, 401, 403, 429, 500, 503])('%s is no reason for another way', (status) => {
