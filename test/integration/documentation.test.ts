@@ -34,6 +34,7 @@ const platforms = ['amd64', 'arm64'].map((architecture, at) => ({
   fields: { platform: { os: 'linux', architecture } },
 }));
 const image = indexOf(platforms);
+const older = imageManifest({ layers: [blob(700, 9)] });
 
 let registry: TestRegistry;
 let other: TestRegistry;
@@ -69,6 +70,14 @@ function localised(command: string): string {
     .replaceAll(/(?<=\s)((?:[a-z-]+\.)+(?:com|net|io|org)\/)/g, `${registry.host}/$1`);
 }
 
+/** Runs a program that uses the library. */
+async function runExample(program: string): Promise<{ stdout: string }> {
+  const file = join(folder, 'example.mjs');
+  const library = pathToFileURL(join(root, 'dist/index.js')).href;
+  writeFileSync(file, program.replace("'regferry'", `'${library}'`));
+  return run(process.execPath, [file]);
+}
+
 describe.each(['README.md', 'docs/cli.md'])('the commands in %s', (document) => {
   it('are there', () => {
     expect(commands(document).length).toBeGreaterThan(1);
@@ -87,18 +96,45 @@ describe.each(['README.md', 'docs/cli.md'])('the commands in %s', (document) => 
   });
 });
 
+describe('the story in docs/promote.md', () => {
+  const story = read('docs/promote.md');
+
+  beforeAll(async () => {
+    await seed(other.store('registry.example.com/team/app'), image, '20230930.161912z');
+    await seed(other.store('prod.example.net/app'), older, 'prod');
+  });
+
+  /** Its registries, as parts of one that runs here. */
+  const local = (text: string): string =>
+    text.replaceAll(/(?<=^|[\s="'])((?:registry|prod)\.example\.\w+\/)/gm, `${other.host}/$1`);
+
+  it('goes as it says, one block after the other', async () => {
+    const blocks = [...story.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = '']) => block);
+    expect(blocks).toHaveLength(9);
+    const env = { PATH: `${folder}:${process.env['PATH'] ?? ''}`, HOME: folder };
+    const { stdout } = await run('sh', ['-euc', local(blocks.join('\n'))], { cwd: folder, env });
+    expect(stdout).toContain(`"previous": "${older.root.descriptor.digest}"`);
+    const hash = image.root.descriptor.digest.replace('sha256:', '');
+    expect(stdout).toMatch(new RegExp(`^${hash} +-$`, 'm'));
+  });
+
+  it('is told by the library, too', async () => {
+    const example = /```ts\n(.*?)```/s.exec(story)?.[1] ?? '';
+    const { stdout } = await runExample(local(example));
+    expect(stdout).toContain(`[ '${other.host}/prod.example.net/app:v1.5', null ]`);
+    expect(stdout).toContain('E_UNSUPPORTED');
+    expect(other.store('prod.example.net/app').tagged('stable')).toBe(image.root.descriptor.digest);
+  });
+});
+
 describe('the library example in README.md', () => {
   it('copies, and prints what it says', async () => {
     const example = /```ts\n(.*?)```/s.exec(read('README.md'))?.[1];
     if (example === undefined) throw new Error('the example is gone');
-    const file = join(folder, 'example.mjs');
-    const library = pathToFileURL(join(root, 'dist/index.js')).href;
     const local = example
-      .replace("'regferry'", `'${library}'`)
       .replace('localhost:5000/', `${registry.host}/localhost-5000/`)
       .replace('localhost:5001/', `${other.host}/`);
-    writeFileSync(file, local);
-    const { stdout } = await run(process.execPath, [file]);
+    const { stdout } = await runExample(local);
     expect(stdout).toContain(`mirror/app:1.0 ${image.root.descriptor.digest}`);
     expect(stdout).toMatch(/sha256:[0-9a-f]{64} copied/);
     expect(other.store('mirror/app').tagged('1.0')).toBe(image.root.descriptor.digest);
