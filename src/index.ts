@@ -53,7 +53,8 @@ export {
 export { isRegferryError, RegferryError, type ErrorCode, type ErrorDetails, type Side } from './errors.js';
 export type { HttpEvent } from './http/message.js';
 export type { RequestEntry } from './serve/exchange.js';
-export type { ServedRegistry } from './serve/server.js';
+export { MemoryRegistry, type MemoryRegistryOptions } from './serve/memory-registry.js';
+export type { ListeningServer, ListenOptions, ServedRegistry } from './serve/server.js';
 export { digestOf, isDigest, parseDigest, type Algorithm, type Digest } from './spec/digest.js';
 export type { Descriptor } from './spec/descriptor.js';
 export { blobsOf, childrenOf, viewManifest, type ManifestView } from './spec/manifest.js';
