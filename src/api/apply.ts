@@ -4,6 +4,7 @@ import { RegferryError } from '../errors.js';
 import { parseDigest } from '../spec/digest.js';
 import { parseLocation } from '../spec/location.js';
 import { runReported } from './copy.js';
+import { printedReference } from './images.js';
 import type { CopyOptions } from './options.js';
 
 /** What a plan binds its execution to. The CopyPlan of `plan()` or `planPromotion()` is one, and so is a plan file. */
@@ -38,7 +39,10 @@ export async function apply(plan: Plan, options: ApplyOptions = {}): Promise<Cop
   const bound = new Map<string, TargetGuard>();
   for (const { reference, previous } of targets) {
     if (previous === undefined) continue;
-    bound.set(reference, { is: previous === null ? null : parseDigest(previous), orDone: true });
+    bound.set(printedReference(reference), {
+      is: previous === null ? null : parseDigest(previous),
+      orDone: true,
+    });
   }
   const references = targets.map(({ reference }) => writable(reference, expect));
   return runReported(

@@ -42,7 +42,7 @@ export interface RunMode {
   readonly dryRun?: boolean;
   /** Move no tag before all content is everywhere. @default false */
   readonly allOrNothing?: boolean;
-  /** What each reference has to be now, by its printed name, in place of the options' guards. */
+  /** What each reference has to be now, by its printed name, in place of the options' guards; none may be missing. */
   readonly bound?: ReadonlyMap<string, TargetGuard>;
 }
 
@@ -64,7 +64,7 @@ export async function runReported(
       ...session.engineOptions(),
       source: from.store,
       key: from.key,
-      targets: to.map((target) => ({ ...target, guard: bound?.get(target.reference) ?? guards.target })),
+      targets: to.map((target) => ({ ...target, guard: guardOf(target, bound) ?? guards.target })),
       platform,
       includeForeign: options.includeForeign ?? false,
       sourceGuard: guards.source,
@@ -78,6 +78,14 @@ export async function runReported(
   } finally {
     await session.close();
   }
+}
+
+function guardOf({ reference }: CopyTarget, bound: RunMode['bound']): TargetGuard | undefined {
+  const guard = bound?.get(reference);
+  if (bound !== undefined && guard === undefined) {
+    throw new RegferryError('E_USAGE', `nothing is known of what ${reference} has to be now`);
+  }
+  return guard;
 }
 
 function reportOf(

@@ -131,6 +131,15 @@ function wantedOf(session: Session, image: Location | StoreImage<ContentTarget>,
   return { place: `${registry.toLowerCase()}/${repository}`, name, tag, digest, open };
 }
 
+/**
+ * A reference as reports print it, however it was written: in full, with its tag, without a digest. Throws E_REFERENCE.
+ */
+export function printedReference(text: string): string {
+  const location = parseLocation(text);
+  if (location.kind === 'layout') return formatLocation({ ...location, digest: undefined });
+  return formatLocation({ kind: 'registry', reference: { ...location.reference, digest: undefined } });
+}
+
 function printed(name: string, tag: string | undefined, digest: Digest | undefined): string {
   return `${name}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }

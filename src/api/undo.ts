@@ -4,6 +4,7 @@ import { parseDigest } from '../spec/digest.js';
 import { formatLocation, parseLocation } from '../spec/location.js';
 import type { ApplyOptions } from './apply.js';
 import { CopyError, failureOf, runReported } from './copy.js';
+import { printedReference } from './images.js';
 import { eitherSide } from './promote.js';
 import type { RecordedTag, RecordedTags } from './receipt-file.js';
 import { Session } from './session.js';
@@ -18,7 +19,9 @@ export type UndoOptions = ApplyOptions;
  * registries cannot delete a tag alone. Throws CopyError when anything was left or failed.
  */
 export async function undo(receipt: RecordedTags, given: UndoOptions = {}): Promise<CopyReport> {
-  const moved = receipt.predicate.tags.filter(({ changed }) => changed);
+  const moved = receipt.predicate.tags
+    .filter(({ changed }) => changed)
+    .map((tag) => ({ ...tag, reference: printedReference(tag.reference) }));
   const side = eitherSide(given.source, given.target);
   const options = { ...given, source: side, target: side };
   await refuseSharedLogin(moved, options);

@@ -21,8 +21,10 @@ export function stepOutputs(report: CopyReport, delimiter: string = `regferry-${
     targets.length === 1 && first !== undefined
       ? previousText(first)
       : targets.map((target) => `${printable(target.reference)} ${previousText(target)}`).join('\n');
+  // Tags that went back to several images have no digest in common.
+  const [digest, ...others] = new Set(targets.map((target) => target.digest));
   const outputs = {
-    digest: source.digest ?? '',
+    digest: (others.length === 0 ? digest : undefined) ?? source.digest ?? '',
     changed: String(targets.some(({ changed }) => changed)),
     previous,
   };

@@ -92,6 +92,15 @@ describe('a plan', () => {
     ]);
   });
 
+  it('is bound to its tags however they are written in it', async () => {
+    const written = `docker://${there.host}/app:prod@${digest}`;
+    const made = await planned(['prod']);
+    const other = { ...made, targets: [{ reference: written, previous: image(9).root.descriptor.digest }] };
+    expect(await refused(apply(other))).toContain(`${there.host}/app:prod has to be`);
+    await apply({ ...made, targets: [{ reference: written, previous: old }] });
+    expect(there.store('app').tagged('prod')).toBe(digest);
+  });
+
   it('may bring its blobs on another way than was planned', async () => {
     const plan = await planned();
     await seed(there.store('elsewhere'), index, 'x');

@@ -65,6 +65,20 @@ describe('a promotion inside one repository', () => {
     expect(here.store('app').tagged('prod')).toBe(digest);
   });
 
+  it('takes one login for both sides', async () => {
+    const anonymous = rule(
+      { when: ({ headers }) => headers.authorization === undefined },
+      answer(401, { headers: { 'WWW-Authenticate': 'Basic realm="app"' } }),
+    );
+    rules.push(anonymous);
+    const login = { username: 'ci', password: 'secret' };
+    await promote(`${here.host}/app:build-1`, 'prod', { source: login });
+    await promote(`${here.host}/app:build-1`, 'stable', { target: login, source: { plainHttp: true } });
+    expect([here.store('app').tagged('prod'), here.store('app').tagged('stable')]).toEqual([digest, digest]);
+    const apart = promote(`${here.host}/app:build-1`, 'x', { source: login, to: [`${here.host}/app`] });
+    expect(await failureOf(apart)).toMatchObject({ code: 'E_UNAUTHORIZED', side: 'target' });
+  });
+
   it('works in a layout folder', async () => {
     const folder = makeTempFolder('promote');
     try {

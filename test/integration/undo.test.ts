@@ -58,6 +58,13 @@ describe('undo', () => {
     expect([tag('prod'), tag('edge')]).toEqual([digestOf(next), digestOf(next)]);
   });
 
+  it('finds its tags however they are written in the receipt', async () => {
+    const { predicate } = await promoted('prod');
+    const tags = predicate.tags.map((one) => ({ ...one, reference: `docker://${one.reference}` }));
+    expect((await undo({ predicate: { tags } })).targets).toMatchObject([{ reference: named('prod') }]);
+    expect(tag('prod')).toBe(digestOf(first));
+  });
+
   it('changes nothing the second time', async () => {
     const receipt = await promoted('prod');
     await undo(receipt);
@@ -106,6 +113,18 @@ describe('undo', () => {
     expect(error.message).toContain(`${named('edge')} cannot be put back`);
     expect(error.message).toContain(`${digestOf(second)} is gone`);
     expect(tag('prod')).toBe(digestOf(next));
+  });
+
+  it('takes one login for both sides', async () => {
+    const receipt = await promoted('prod');
+    rules.push(
+      rule(
+        { when: ({ headers }) => headers.authorization === undefined },
+        answer(401, { headers: { 'WWW-Authenticate': 'Basic realm="app"' } }),
+      ),
+    );
+    await undo(receipt, { target: { username: 'ci', password: 'secret' } });
+    expect(tag('prod')).toBe(digestOf(first));
   });
 
   it('sends no login to two registries', async () => {
