@@ -8,6 +8,7 @@ import { copy } from '../../src/api/copy.js';
 import { openLayout } from '../../src/content/layout-store.js';
 import { waitUntil } from '../support/child.js';
 import { blob, imageManifest, seed } from '../support/fixtures.js';
+import { regferry } from '../support/regferry.js';
 import { startRegistry, type TestRegistry } from '../support/registry.js';
 import { expectSame } from '../support/same-image.js';
 import { leftovers, startServeProgram } from '../support/serve-program.js';
@@ -25,6 +26,34 @@ function blobsOf(layout: string): { right: string[]; wrong: string[] } {
 }
 
 afterAll(removeTempFolders);
+
+describe('the way over the air gap in docs/serve.md', () => {
+  it('leads to the same digests', async () => {
+    const text = readFileSync(new URL('../../docs/serve.md', import.meta.url), 'utf8');
+    const commands = [...text.matchAll(/^ {4}regferry (.+)$/gm)].map(([, words = '']) => words.split(' '));
+    expect(commands.map(([name]) => name)).toEqual(['copy', 'copy', 'serve', 'copy']);
+    const folder = makeTempFolder('gap');
+    const outside = await startRegistry();
+    const image = imageManifest();
+    for (const name of ['library/alpine', 'team/app']) await seed(outside.store(name), image, '3.20');
+    await seed(outside.store('team/app'), image, '1.0');
+    let inside = '';
+    const here = (word: string): string =>
+      word
+        .replace(/^alpine:/, `${outside.host}/library/alpine:`)
+        .replace('registry.example.com', outside.host)
+        .replace(/^oci:air\//, `oci:${folder}/`)
+        .replace('localhost:5000', inside);
+    for (const [name, ...words] of commands) {
+      if (name === 'serve') inside = (await startServeProgram([folder])).host;
+      else expect((await regferry(['copy', ...words.map(here)])).code).toBe(0);
+    }
+    expect(outside.store('inside/app').tagged('1.0')).toBe(image.root.descriptor.digest);
+    const answer = await fetch(`http://${inside}/v2/library/alpine/manifests/3.20`);
+    expect(answer.headers.get('docker-content-digest')).toBe(image.root.descriptor.digest);
+    await outside.close();
+  });
+});
 
 describe('a server that is killed during a push', () => {
   const large = imageManifest({ layers: [blob(2_000_000, 1), blob(40_000_000, 2)] });
