@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import { Buildah } from '../support/buildah.js';
+import { Buildah, npmMount } from '../support/buildah.js';
 import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.js';
 import { productionPaths } from '../support/package.js';
 import { requirePrograms } from '../support/programs.js';
@@ -38,7 +38,9 @@ requirePrograms('buildah', 'docker-registry')('the container image', () => {
     const storage = 'filesystem';
     [first, second] = await Promise.all([startDockerRegistry({ storage }), startDockerRegistry({ storage })]);
     await buildah.commitBase(base);
-    const mounts = ['-v', `${cache}:/root/.npm`, '-v', `${join(folder, 'npmrc')}:/root/.npmrc:ro`];
+    const mounts = [npmMount(), `${cache}:/root/.npm`, `${join(folder, 'npmrc')}:/root/.npmrc:ro`].flatMap(
+      (mount) => ['-v', mount],
+    );
     await buildah.run('build', '--quiet', ...mounts, '--build-arg', `BASE=${base}`, '-t', image, root);
     container = (await buildah.run('from', '--pull-never', image)).stdout.toString().trim();
   }, 240_000);

@@ -6,6 +6,14 @@ import { findProgram, runProgram, type Output } from './child.js';
 /** Programs that the steps of a Dockerfile use, besides node and npm. */
 const programs = ['sh', 'env', 'mkdir', 'cp', 'ln'];
 
+const npmPlace = '/usr/lib/node_modules/npm';
+
+/** What a build has to mount for npm to be there in its steps. */
+export function npmMount(): string {
+  // npm-cli.js lies in npm's bin folder; what stands on the PATH is a link to it.
+  return `${dirname(dirname(realpathSync(found('npm'))))}:${npmPlace}:ro`;
+}
+
 /** Debian's buildah, with storage of its own below a folder. Steps run in a chroot, with the network of this machine. */
 export class Buildah {
   readonly #folder: string;
@@ -21,7 +29,10 @@ export class Buildah {
     return runProgram('buildah', [...storage, command, ...args], { env, timeoutMs: 180_000 });
   }
 
-  /** An image of the node and npm that run here, the few programs beside them, and the libraries of all of them. */
+  /**
+   * Commits an image of the node that runs here, the few programs beside it, and the libraries of all of them. Its npm is a
+   * link to where {@link npmMount} puts this machine's, whose thousands of files are not worth a copy.
+   */
   async commitBase(name: string): Promise<void> {
     const root = join(this.#folder, 'base');
     await fillBase(root);
@@ -51,10 +62,7 @@ async function fillBase(root: string): Promise<void> {
   writeFileSync(join(root, 'etc/group'), 'root:x:0:\n');
   await addProgram(root, process.execPath, 'usr/local/bin/node');
   for (const program of programs) await addProgram(root, found(program), `usr/bin/${program}`);
-  // npm-cli.js lies in npm's bin folder; what stands on the PATH is a link to it.
-  const npm = dirname(dirname(realpathSync(found('npm'))));
-  cpSync(npm, join(root, 'usr/lib/node_modules/npm'), { recursive: true });
-  symlinkSync('../../lib/node_modules/npm/bin/npm-cli.js', join(root, 'usr/local/bin/npm'));
+  symlinkSync(`${npmPlace}/bin/npm-cli.js`, join(root, 'usr/local/bin/npm'));
   const certificates = '/etc/ssl/certs/ca-certificates.crt';
   if (existsSync(certificates)) cpSync(certificates, join(root, certificates));
 }
