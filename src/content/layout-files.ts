@@ -7,6 +7,7 @@ import {
   fileStream,
   guarded,
   hasCode,
+  isBeingWritten,
   isFolder,
   isTemporaryName,
   NewFile,
@@ -170,11 +171,12 @@ export class LayoutFiles {
     return names.some(isTemporaryName);
   }
 
-  /** Removes what writers that were killed left behind. Only for the holder of the lock. */
+  /** Removes what writers that were killed, or of other processes, left behind. Only for the holder of the lock. */
   async removeLeftovers(): Promise<void> {
     await guarded('clean', this.root, async () => {
       for (const name of await readdir(this.root)) {
-        if (isTemporaryName(name)) await unlink(join(this.root, name));
+        const path = join(this.root, name);
+        if (isTemporaryName(name) && !isBeingWritten(path)) await unlink(path);
       }
     });
   }

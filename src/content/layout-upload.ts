@@ -4,8 +4,9 @@ import type { LayoutFiles } from './layout-files.js';
 import type { NewFile } from './plain-file.js';
 
 /**
- * A blob whose bytes are still coming, in a file without a blob's name. They are hashed as they come. Only for a holder
- * of the layout's lock: to others the file is something that a killed writer left behind.
+ * A blob whose bytes are still coming, in a file without a blob's name. They are hashed as they come. It may be written
+ * and committed while one has the layout's lock; in between a writer of another process may remove the file, for which
+ * it is something that was left behind.
  */
 export class LayoutUpload {
   readonly #files: LayoutFiles;
@@ -24,6 +25,11 @@ export class LayoutUpload {
   /** Starts a blob. A digest of another algorithm than this one costs reading the file once more. Throws E_IO. */
   static async create(files: LayoutFiles, algorithm: Algorithm): Promise<LayoutUpload> {
     return new LayoutUpload(files, await files.createFile(), algorithm);
+  }
+
+  /** False when a writer of another process has removed the file. */
+  async isThere(): Promise<boolean> {
+    return await this.#file.isThere();
   }
 
   /** Bytes that were written so far. */

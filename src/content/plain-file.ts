@@ -21,6 +21,14 @@ export function isTemporaryName(name: string): boolean {
   return TEMPORARY.test(name);
 }
 
+/** Paths of the files that this process is writing: whoever sweeps a folder leaves them alone. */
+const unfinished = new Set<string>();
+
+/** True for a file that this process is writing, by its path. */
+export function isBeingWritten(path: string): boolean {
+  return unfinished.has(path);
+}
+
 /** A file being written under a temporary name. End it with `discard`, moved or not. */
 export class NewFile {
   readonly #path: string;
@@ -35,7 +43,17 @@ export class NewFile {
   /** Creates the file; a name that exists, a link too, is refused. Throws E_IO. */
   static async create(path: string): Promise<NewFile> {
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-    return new NewFile(path, await guarded('write', path, () => open(path, flags, 0o644)));
+    const file = new NewFile(path, await guarded('write', path, () => open(path, flags, 0o644)));
+    unfinished.add(path);
+    return file;
+  }
+
+  /** False when somebody has removed the file meanwhile, taking it for one that was left behind. */
+  async isThere(): Promise<boolean> {
+    return await guarded('look at', this.#path, async () => {
+      const [found, own] = await Promise.all([statOrAbsent(this.#path), this.#handle.stat()]);
+      return found?.ino === own.ino;
+    });
   }
 
   /** Appends all of these bytes. */
@@ -69,6 +87,7 @@ export class NewFile {
 
   /** Closes the file, and removes it unless it was moved. Does not throw: there is nothing left to lose. */
   async discard(): Promise<void> {
+    unfinished.delete(this.#path);
     await this.#handle.close().catch(() => undefined);
     if (!this.#moved) await unlink(this.#path).catch(() => undefined);
   }

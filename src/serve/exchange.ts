@@ -115,6 +115,8 @@ export class Exchange {
         this.#bytesOut += chunk.length;
         yield chunk;
       }
+      // A client that was promised more would wait for it; its connection is cut.
+      if (this.#bytesOut < length) throw new Error('the content is shorter than it was');
     };
     await pipeline(body, counted.bind(this), this.#response);
   }

@@ -11,13 +11,14 @@ import { algorithmOf, type Algorithm, type Digest } from '../spec/digest.js';
 import { isTag } from '../spec/reference.js';
 import { FolderManifests, type FolderCaches } from './folder-manifests.js';
 import { refusalToWrite } from './folder-refusal.js';
+import { FolderUpload } from './folder-upload.js';
 import { IndexWriter } from './index-writer.js';
 import type { ByteRange } from './range.js';
 import type { IncomingBlob, RepositoryStorage } from './storage.js';
 
 /**
- * An OCI image layout as a repository of a registry. Its lock is held while something is written to it, from the first
- * byte of an upload to its end, and not in between, so that other programs can write to it as well.
+ * An OCI image layout as a repository of a registry. Its lock is held as long as a request that writes to it runs, and
+ * not in between, so that other programs can write to it as well.
  */
 export class FolderRepository implements RepositoryStorage {
   readonly #files: LayoutFiles;
@@ -43,7 +44,8 @@ export class FolderRepository implements RepositoryStorage {
   async receiveBlob(algorithm: Algorithm): Promise<IncomingBlob> {
     const lock = await this.#lock();
     try {
-      return new LockedUpload(await LayoutUpload.create(this.#files, algorithm), lock);
+      const upload = await LayoutUpload.create(this.#files, algorithm);
+      return new FolderUpload(upload, lock, () => this.#lock());
     } catch (error) {
       lock.release();
       throw error;
@@ -168,42 +170,5 @@ export class FolderRepository implements RepositoryStorage {
     } catch (error) {
       throw refusalToWrite(error);
     }
-  }
-}
-
-/** An upload, and the lock that keeps its file from being swept. */
-class LockedUpload implements IncomingBlob {
-  readonly #upload: LayoutUpload;
-  #lock: LayoutLock | undefined;
-
-  constructor(upload: LayoutUpload, lock: LayoutLock) {
-    this.#upload = upload;
-    this.#lock = lock;
-  }
-
-  get size(): number {
-    return this.#upload.size;
-  }
-
-  async write(chunk: Buffer): Promise<void> {
-    await this.#upload.write(chunk);
-  }
-
-  async commit(digest: Digest): Promise<void> {
-    try {
-      await this.#upload.commit(digest);
-    } finally {
-      this.#release();
-    }
-  }
-
-  async discard(): Promise<void> {
-    await this.#upload.discard();
-    this.#release();
-  }
-
-  #release(): void {
-    this.#lock?.release();
-    this.#lock = undefined;
   }
 }

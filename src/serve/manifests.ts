@@ -57,8 +57,9 @@ export async function putManifest(context: RouteContext, reference: string): Pro
     });
   }
   const { mediaType, view } = examine(bytes, exchange.header('content-type'));
-  const repository = await registry.storage.create(context.name);
-  if (!registry.sparse) await checkNamed(repository, view);
+  const existing = await registry.storage.repository(context.name);
+  if (!registry.sparse) await checkNamed(existing, view);
+  const repository = existing ?? (await registry.storage.create(context.name));
   const manifest = { descriptor: { mediaType, digest, size: bytes.length }, bytes };
   await repository.putManifest(manifest, tags);
   const subject = view.kind === 'opaque' ? undefined : view.subject?.digest;
@@ -129,13 +130,13 @@ function examine(bytes: Buffer, contentType: string | undefined): { mediaType: s
   }
 }
 
-async function checkNamed(repository: RepositoryStorage, view: ManifestView): Promise<void> {
+async function checkNamed(repository: RepositoryStorage | undefined, view: ManifestView): Promise<void> {
   for (const { digest } of childrenOf(view)) {
-    if ((await repository.manifest({ digest })) === undefined) throw unknownPart('manifest', digest);
+    if ((await repository?.manifest({ digest })) === undefined) throw unknownPart('manifest', digest);
   }
   for (const { digest, mediaType } of blobsOf(view)) {
     if (isForeignLayerType(mediaType)) continue;
-    if ((await repository.blobSize(digest)) === undefined) throw unknownPart('blob', digest);
+    if ((await repository?.blobSize(digest)) === undefined) throw unknownPart('blob', digest);
   }
 }
 

@@ -106,6 +106,14 @@ class MemoryUpload implements IncomingBlob {
     return this.#size;
   }
 
+  wake(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  rest(): void {
+    // Others can always write.
+  }
+
   write(chunk: Buffer): Promise<void> {
     return new Promise((resolve) => {
       this.#room.take(chunk.length);

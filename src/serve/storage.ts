@@ -55,6 +55,13 @@ export interface RepositoryStorage {
 export interface IncomingBlob {
   /** Bytes that were written so far. */
   readonly size: number;
+  /**
+   * To be called before more is written to a blob that rested. Throws a Refusal of 404 when it is lost, and one of 503 when
+   * it cannot be written now.
+   */
+  wake(): Promise<void>;
+  /** To be called when nothing will be written for now: others may write to the repository meanwhile. */
+  rest(): void;
   /** Adds bytes at the end. The buffer belongs to the blob from then on. */
   write(chunk: Buffer): Promise<void>;
   /**

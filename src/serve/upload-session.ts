@@ -47,12 +47,10 @@ export class UploadSession {
    * which is cut: its client has given it up, or it would not send the next one. Throws a 404 where that one ended the upload.
    */
   async write(request: Abortable, task: () => Promise<void>): Promise<void> {
-    while (this.#writer !== undefined) {
-      this.#writer.request.abort();
-      await this.#writer.ended;
-    }
+    // Nothing comes between the last look and the entry of this writer.
+    while (this.busy) await this.settle();
     if (this.ended) throw unknownUpload();
-    const running = task();
+    const running = this.#awake(task);
     const ended = running.then(
       () => undefined,
       () => undefined,
@@ -64,6 +62,22 @@ export class UploadSession {
     } finally {
       if (this.#writer === writer) this.#writer = undefined;
       this.usedAt = this.#now();
+    }
+  }
+
+  /** Cuts the request that writes to this session, if there is one, and waits for its end. */
+  async settle(): Promise<void> {
+    const writer = this.#writer;
+    writer?.request.abort();
+    await writer?.ended;
+  }
+
+  async #awake(task: () => Promise<void>): Promise<void> {
+    await this.blob.wake();
+    try {
+      await task();
+    } finally {
+      this.blob.rest();
     }
   }
 
@@ -111,6 +125,7 @@ export class UploadSessions {
       throw new Refusal(429, 'TOOMANYREQUESTS', message, { headers: { 'Retry-After': '10' } });
     }
     const session = new UploadSession(repository, await receive(), this.#now);
+    session.blob.rest();
     this.#sessions.set(session.id, session);
     return session;
   }
@@ -126,7 +141,8 @@ export class UploadSessions {
   /** Forgets all sessions, and cuts the requests that write to them. */
   async close(): Promise<void> {
     for (const session of this.#sessions.values()) {
-      await session.write({ abort: () => undefined }, () => this.cancel(session)).catch(() => undefined);
+      await session.settle();
+      await this.cancel(session);
     }
   }
 

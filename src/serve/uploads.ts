@@ -18,14 +18,15 @@ const mostMountSources = 2000;
 export async function startUpload(context: RouteContext): Promise<void> {
   const { exchange, registry, name } = context;
   const { query } = exchange;
+  const whole = query.has('digest') ? digestParameter(query.get('digest')) : undefined;
   const repository = await registry.storage.create(name);
   const mount = query.get('mount');
   if (mount !== null && isDigest(mount) && (await isMounted(context, repository, mount))) {
     sendCreated(context, mount);
     return;
   }
-  if (query.has('digest')) {
-    await takeWhole(context, repository, digestParameter(query.get('digest')));
+  if (whole !== undefined) {
+    await takeWhole(context, repository, whole);
     return;
   }
   const algorithm = query.get('digest-algorithm') === 'sha512' ? 'sha512' : 'sha256';

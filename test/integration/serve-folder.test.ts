@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { request } from 'node:http';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,6 +9,7 @@ import { createRegistry, type Registry } from '../../src/api/registry.js';
 import { serve } from '../../src/api/serve.js';
 import { openLayout } from '../../src/content/layout-store.js';
 import type { ServedRegistry } from '../../src/serve/server.js';
+import { waitUntil } from '../support/child.js';
 import { fixtureImages, imageManifest, repositoryFor, seed } from '../support/fixtures.js';
 import { startRegferry } from '../support/regferry.js';
 import { startRegistry, type TestRegistry } from '../support/registry.js';
@@ -64,6 +67,10 @@ describe('a folder between registries', () => {
   it('is not written by a copy while an upload runs, and is afterwards', async () => {
     const [{ repository } = { repository: '' }] = images;
     const opened = await fetch(`${served.url}/v2/busy/blobs/uploads/`, { method: 'POST' });
+    const location = new URL(opened.headers.get('location') ?? '', served.url);
+    const upload = request(location, { method: 'PATCH', headers: { 'content-length': 10 }, agent: false });
+    upload.on('error', () => undefined).write('12345');
+    await waitUntil('the lock is taken', () => existsSync(join(folder, 'busy/.regferry.lock')));
     // The lock is shared within a process, so that the copy has to be another one.
     const words = ['copy', `${source.host}/${repository}:v1`, `oci:${folder}/busy:1`];
     const refused = await startRegferry(words).ended;
@@ -72,7 +79,8 @@ describe('a folder between registries', () => {
       /^regferry: .*busy\/\.regferry\.lock is held by process \d+ on \S+, which writes/,
     );
     expect(refused.stderr.trim().split('\n')).toHaveLength(1);
-    await fetch(new URL(opened.headers.get('location') ?? '', served.url), { method: 'DELETE' });
+    upload.destroy();
+    await waitUntil('the lock is free', () => !existsSync(join(folder, 'busy/.regferry.lock')));
     expect((await startRegferry(words).ended).code).toBe(0);
     expect((await fetch(`${served.url}/v2/busy/manifests/1`)).status).toBe(200);
   });

@@ -6,9 +6,12 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { request as httpRequest } from 'node:http';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -363,29 +366,69 @@ describe('writers of one layout', () => {
     expect(readFileSync(join(folder, 'app/.regferry.lock'), 'utf8')).toBe(held);
   });
 
-  it('find the lock taken during an upload, and free before and after', async () => {
+  it('find the lock taken while a request writes, and free before, after and in between', async () => {
     const folder = makeMemoryFolder('air');
     const base = `${await serve(folder)}/v2/app`;
     const lock = join(folder, 'app/.regferry.lock');
     const bytes = randomBytes(2_000);
-    const first = await openUpload(base);
-    expect(existsSync(lock)).toBe(true);
-    await patch(first, bytes, 0, 1_000);
-    expect((await put(first, digestOf(bytes), bytes.subarray(1_000))).status).toBe(201);
+    const location = await openUpload(base);
+    expect(existsSync(lock)).toBe(false);
+    const stuck = httpRequest(location, {
+      method: 'PATCH',
+      headers: { 'content-length': 1_000 },
+      agent: false,
+    });
+    const answered = new Promise((resolve) =>
+      stuck.once('response', (answer) => answer.resume().once('end', resolve)),
+    );
+    stuck.write(bytes.subarray(0, 500));
+    await vi.waitFor(() => expect(existsSync(lock)).toBe(true), { interval: 1 });
+    stuck.end(bytes.subarray(500, 1_000));
+    await answered;
+    expect(existsSync(lock)).toBe(false);
+    expect((await put(location, digestOf(bytes), bytes.subarray(1_000))).status).toBe(201);
     expect(existsSync(lock)).toBe(false);
     await fetch(await openUpload(base), { method: 'DELETE' });
-    expect(existsSync(lock)).toBe(false);
     const wrong = await put(await openUpload(base), digestOf(Buffer.from('other')), bytes);
     expect(wrong.status).toBe(400);
-    expect(existsSync(lock)).toBe(false);
     expect(readdirSync(join(folder, 'app')).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
+  });
+
+  it('of this process leave uploads alone that rest', async () => {
+    const folder = makeMemoryFolder('air');
+    const base = `${await serve(folder)}/v2/app`;
+    const bytes = randomBytes(2_000);
+    const resting = await openUpload(base);
+    await patch(resting, bytes, 0, 1_000);
+    await copyInto(join(folder, 'app'), image, '1');
+    await pushBlob(base, randomBytes(10));
+    await patch(resting, bytes, 1_000, 2_000);
+    expect((await put(resting, digestOf(bytes), Buffer.alloc(0))).status).toBe(201);
+    const answer = await fetch(`${base}/blobs/${digestOf(bytes)}`);
+    expect(Buffer.from(await answer.arrayBuffer()).equals(bytes)).toBe(true);
+  });
+
+  it('of another process may end an upload that rests, and its client is told to begin again', async () => {
+    const folder = makeMemoryFolder('air');
+    const base = `${await serve(folder)}/v2/app`;
+    const bytes = randomBytes(2_000);
+    const location = await openUpload(base);
+    await patch(location, bytes, 0, 1_000);
+    const [file = ''] = readdirSync(join(folder, 'app')).filter((name) => name.startsWith('.regferry-tmp'));
+    rmSync(join(folder, 'app', file));
+    const late = [await patch(location, bytes, 1_000, 2_000), await put(location, digestOf(bytes), bytes)];
+    for (const answer of late) {
+      expect([answer.status, await errorCodes(answer)]).toEqual([404, ['BLOB_UPLOAD_UNKNOWN']]);
+    }
+    expect(existsSync(join(folder, 'app/.regferry.lock'))).toBe(false);
+    expect((await put(await openUpload(base), digestOf(bytes), bytes)).status).toBe(201);
   });
 
   it('find nothing of an upload that has not ended when the server closes', async () => {
     const folder = makeMemoryFolder('air');
     const base = `${await serve(folder)}/v2/app`;
     await patch(await openUpload(base), randomBytes(1_000), 0, 1_000);
-    expect(readdirSync(join(folder, 'app'))).toHaveLength(5);
+    expect(readdirSync(join(folder, 'app'))).toHaveLength(4);
     await stopAll();
     expect(readdirSync(join(folder, 'app')).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
   });
@@ -418,6 +461,26 @@ describe('a folder that cannot be served', () => {
     await openFolderRegistry(folder, { readOnly: true });
     expect(existsSync(join(folder, 'app/.regferry-tmp-0123456789abcdef'))).toBe(true);
   });
+});
+
+it('what was refused makes no repository', async () => {
+  const folder = makeMemoryFolder('air');
+  const storage = await openFolderRegistry(folder);
+  const registry = await serveRegistry({ storage });
+  open.push(registry);
+  const base = `${registry.url}/v2/app`;
+  expect((await fetch(`${base}/blobs/uploads/?digest=sha256:00`, { method: 'POST' })).status).toBe(400);
+  expect(await pushManifest(base, '1', image.root.bytes, OCI_MANIFEST)).toBe(400);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+it('a blob that became shorter while it was read is no blob of that length', async () => {
+  const folder = makeMemoryFolder('air');
+  const base = `${await serve(folder)}/v2/app`;
+  const digest = await pushBlob(base, randomBytes(3_000_000));
+  const answer = await fetch(`${base}/blobs/${digest}`);
+  truncateSync(blobFile(join(folder, 'app'), digest), 100);
+  await expect(answer.arrayBuffer()).rejects.toThrow();
 });
 
 it('changes of index.json that wait for each other are written together', async () => {

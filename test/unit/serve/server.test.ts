@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
+import { RegferryError } from '../../../src/errors.js';
 import type { RequestEntry } from '../../../src/serve/exchange.js';
 import { MemoryRegistry } from '../../../src/serve/memory-registry.js';
 import { serveRegistry } from '../../../src/serve/server.js';
@@ -91,6 +92,24 @@ describe('serveRegistry', () => {
         ms: 7,
       },
     ]);
+  });
+
+  it.each([
+    ['ENOSPC', 507, 'DENIED'],
+    ['EDQUOT', 507, 'DENIED'],
+    ['EIO', 500, 'UNKNOWN'],
+  ])('answers a push that the disk refuses with %s with %i', async (code, status, told) => {
+    const cause = Object.assign(new Error(`${code}: of the disk`), { code });
+    const failure = new RegferryError('E_IO', 'cannot write /secret/place', { cause });
+    const storage = Object.assign(new MemoryRegistry(), { create: () => Promise.reject(failure) });
+    const errors: unknown[] = [];
+    const { url } = await serve({ storage, onError: (error) => errors.push(error) });
+    const answer = await fetch(`${url}/v2/app/blobs/uploads/`, { method: 'POST' });
+    expect(answer.status).toBe(status);
+    const text = await answer.text();
+    expect(text).toContain(told);
+    expect(text).not.toContain('secret');
+    expect(errors).toEqual([failure]);
   });
 
   it('answers 500 and tells what happened when its storage fails', async () => {

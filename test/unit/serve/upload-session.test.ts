@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+
 import { expect, it } from 'vitest';
 
 import { MemoryRegistry } from '../../../src/serve/memory-registry.js';
@@ -12,6 +14,7 @@ it('a request that waits for another is told when that one has ended the upload'
     await new Promise<void>((resolve) => (finish = resolve));
     sessions.end(session);
   });
+  await setImmediate();
   const second = session.write({ abort: () => undefined }, () => Promise.reject(new Error('it ran')));
   await expect(second).rejects.toMatchObject({ status: 404, code: 'BLOB_UPLOAD_UNKNOWN' });
   await first;
