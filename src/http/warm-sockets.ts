@@ -53,7 +53,7 @@ export class WarmSockets {
     }
     // Nobody waits: a failure will come again for whoever asks, a connection is kept until the server ends it.
     const [, socket] = result;
-    if (socket === null) return;
+    if (result[0] !== null || socket === null) return;
     this.#ready.push(socket);
     socket.once('close', () => {
       const at = this.#ready.indexOf(socket);

@@ -90,6 +90,24 @@ describe('connections that are opened early', () => {
   });
 });
 
+it('a connection that was opened early and failed at TLS, with nobody waiting, does no harm', async () => {
+  // It answers the TLS handshake with something else.
+  const rude = createTcpServer((socket) => {
+    sockets.push(socket);
+    socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+  });
+  servers.push(rude);
+  rude.listen(0, '127.0.0.1');
+  await once(rude, 'listening');
+  const { port } = rude.address() as AddressInfo;
+  const http = transport();
+  http.warm?.(`https://127.0.0.1:${port}`, 1);
+  await once(rude, 'connection');
+  const [socket] = sockets;
+  if (socket !== undefined && !socket.closed) await once(socket, 'close');
+  await expect(get(http, `https://127.0.0.1:${port}`)).rejects.toMatchObject({ code: 'E_TLS' });
+});
+
 it('an abort ends a request at once that waits for a connection which never comes about', async () => {
   // It takes the connection, and never answers the TLS handshake.
   const silent = createTcpServer((socket) => sockets.push(socket));

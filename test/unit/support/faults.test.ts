@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { listen } from '../../../src/serve/server.js';
-import type { ServedRegistry } from '../../../src/serve/server.js';
+import type { ListeningServer } from '../../../src/serve/server.js';
 import { bodyOver, chosen, rule, usedUp, withFaults } from '../../support/faults.js';
 import type { Handler, Rule } from '../../support/faults.js';
 import { answer, before, hang, redirect, registryError, rewrite } from '../../support/faults/answers.js';
@@ -28,7 +28,7 @@ const content = blob(300_000, 1);
 /** What the handler behind the faults has seen. */
 let received: { path: string; body: Buffer; complete: boolean }[];
 let rules: Rule[];
-let server: ServedRegistry;
+let server: ListeningServer;
 const clients: RawClient[] = [];
 
 const handler: Handler = (request, response) => {
