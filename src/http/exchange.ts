@@ -30,16 +30,21 @@ export interface ExchangeOptions {
  */
 export async function exchange(request: HttpRequest, options: ExchangeOptions): Promise<HttpResponse> {
   if (request.signal?.aborted === true) throw abortError(request.signal);
-  const body = request.body === undefined ? undefined : await openBody(request.body);
+  const body = request.body === undefined ? null : await openBody(request.body);
   options.onSend();
-  if (body !== undefined && !(body instanceof Uint8Array)) return upload(request, body, options);
+  if (body !== null && (!(body instanceof Uint8Array) || body.length > WHOLE_BODY_LIMIT)) {
+    // Bytes in memory are no blob: nothing large has to be stored before they are answered.
+    const usual = body instanceof Uint8Array ? options.idleTimeoutMs : UPLOAD_ANSWER_TIMEOUT_MS;
+    const source = body instanceof Uint8Array ? onePiece(body) : body;
+    return upload(request, source, request.answerTimeoutMs ?? usual, options);
+  }
   try {
     const data = await send(options.dispatcher, {
       origin: options.origin,
       path: options.path,
       method: request.method,
       headers: headersOf(request, options.userAgent),
-      body: body ?? null,
+      body,
       headersTimeout: request.answerTimeoutMs ?? options.idleTimeoutMs,
       bodyTimeout: options.idleTimeoutMs,
       signal: request.signal ?? null,
@@ -78,17 +83,15 @@ function send(
 }
 
 async function openBody(body: RequestBody): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
-  let opened: Uint8Array | AsyncIterable<Uint8Array>;
   try {
-    opened = await body.open();
+    return await body.open();
   } catch (error) {
     throw new BodyFailure(error);
   }
-  if (!(opened instanceof Uint8Array) || opened.length <= WHOLE_BODY_LIMIT) return opened;
-  const bytes = opened;
-  return (async function* pieces() {
-    yield await Promise.resolve(bytes);
-  })();
+}
+
+async function* onePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield await Promise.resolve(bytes);
 }
 
 function headersOf(request: HttpRequest, userAgent: string): Record<string, string> {
@@ -105,13 +108,14 @@ function headersOf(request: HttpRequest, userAgent: string): Record<string, stri
 async function upload(
   request: HttpRequest,
   source: AsyncIterable<Uint8Array>,
+  answerTimeoutMs: number,
   options: ExchangeOptions,
 ): Promise<HttpResponse> {
   const control = new AbortController();
   const unlink = linkSignal(request.signal, control);
   const body = new UploadBody(source, request.body?.length ?? 0, {
     idleTimeoutMs: options.idleTimeoutMs,
-    answerTimeoutMs: request.answerTimeoutMs ?? UPLOAD_ANSWER_TIMEOUT_MS,
+    answerTimeoutMs,
     onStall: (phase) => control.abort(stalled(request, phase)),
   });
   function close(): void {

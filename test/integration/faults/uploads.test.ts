@@ -6,7 +6,7 @@ import type { CopyOptions } from '../../../src/api/options.js';
 import { digestOf } from '../../../src/spec/digest.js';
 import { copyAtOnce, failureOf, noWaits } from '../../support/copy-run.js';
 import { bodyOver, rule, type Fault, type Rule } from '../../support/faults.js';
-import { answer, registryError } from '../../support/faults/answers.js';
+import { answer, hang, registryError } from '../../support/faults/answers.js';
 import { corruptRequest } from '../../support/faults/bodies.js';
 import { cutRequest, dropReply, stallRequest, type By } from '../../support/faults/cuts.js';
 import { changeHeaders } from '../../support/faults/headers.js';
@@ -231,6 +231,15 @@ describe('a registry that takes its time', () => {
     rules.push(slow);
     await run({ ...options, idleTimeoutMs: 150, retries: 0 });
     expect(slow.hits).toBe(1);
+  });
+
+  it('over a manifest of some megabytes is not waited for as for a blob', async () => {
+    const annotations = { long: 'x'.repeat(3 * MiB) };
+    await seed(source.store('app'), imageManifest({ fields: { annotations } }), 'long');
+    const silent = rule({ method: 'PUT', path: /\/manifests\//, nth: 1 }, hang());
+    rules.push(silent);
+    await copyAtOnce(`${source.host}/app:long`, `${target.host}/app`, { idleTimeoutMs: 300 });
+    expect(silent.hits).toBe(1);
   });
 
   it('but stops reading is left after the idle time-out', async () => {
