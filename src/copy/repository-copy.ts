@@ -190,8 +190,7 @@ export class RepositoryCopy {
    */
   async #refill(node: Node, depth: number, refusal: RegferryError): Promise<boolean> {
     const wanted = distinct(node.blobs.filter((descriptor) => !this.#leavesOut(descriptor)));
-    const doubted = wanted.filter(({ digest }) => this.#tally.stateOf(digest) !== 'copied');
-    const blobs = !saysMissing(refusal) ? await this.#absent(wanted) : doubted.length > 0 ? doubted : wanted;
+    const blobs = saysMissing(refusal) ? await this.#doubtful(wanted) : await this.#absent(wanted);
     const children = distinct(node.children);
     if (blobs.length + children.length === 0) return false;
     const message = `${this.#target.toString()} misses some of what it said to have; it is brought again`;
@@ -205,6 +204,14 @@ export class RepositoryCopy {
     });
     await gather([...brought, ...written], (reason) => this.#abort.abort(reason));
     return true;
+  }
+
+  /** What the target said to have or to have mounted, and what it has lost since it came; everything where that is nothing. */
+  async #doubtful(blobs: readonly Descriptor[]): Promise<readonly Descriptor[]> {
+    const isCopied = ({ digest }: Descriptor): boolean => this.#tally.stateOf(digest) === 'copied';
+    const doubted = blobs.filter((blob) => !isCopied(blob));
+    const lost = await this.#absent(blobs.filter(isCopied));
+    return doubted.length + lost.length === 0 ? blobs : [...doubted, ...lost];
   }
 
   async #absent(blobs: readonly Descriptor[]): Promise<readonly Descriptor[]> {

@@ -72,6 +72,20 @@ describe('what the registry loses while it is being filled', () => {
     expect(sent('PUT', layerDigest)).toHaveLength(2);
   });
 
+  it('a blob that has just been uploaded is uploaded again, also when others were there before', async () => {
+    await seed(target.store('app'), image);
+    target.store('app').deleteManifest(digest);
+    target.store('app').deleteBlob(layerDigest);
+    rules.target.push(
+      rule(
+        { ...tagPut, nth: 1 },
+        before(() => void target.store('app').deleteBlob(layerDigest)),
+      ),
+    );
+    await run();
+    await expectSame(target.store('app'), image, 'v1');
+  });
+
   it('a platform that was there, and its blobs, are written again, however deep they are', async () => {
     const nested = indexOf([{ image: index }]);
     await seed(source.store('app'), nested, 'multi');
