@@ -92,7 +92,6 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
   options.signal?.addEventListener('abort', () => void close(), { once: true });
   const stop = async (patience: Promise<unknown>): Promise<void> => {
     server.close();
-    server.closeIdleConnections();
     await Promise.race([service.drain(), patience]);
     await close();
   };

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -121,6 +122,16 @@ describe('a folder of layouts', () => {
     for (const name of ['app/tools', 'app', 'app/tools/deep']) await seedHttp(url, name, image, '1');
     const names = (await (await fetch(`${url}/v2/_catalog`)).json()) as object;
     expect(names).toEqual({ repositories: ['app', 'app/tools', 'app/tools/deep'] });
+  });
+
+  it('has no repository where a layout is only half made, until something is pushed there', async () => {
+    const folder = makeMemoryFolder('air');
+    const url = await serve(folder);
+    mkdirSync(join(folder, 'half'));
+    writeFileSync(join(folder, 'half/oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+    expect((await fetch(`${url}/v2/half/tags/list`)).status).toBe(404);
+    await seedHttp(url, 'half', image, '1');
+    expect((await fetch(`${url}/v2/half/tags/list`)).status).toBe(200);
   });
 
   it('does not make a layout of a folder with other things in it', async () => {
@@ -278,6 +289,31 @@ describe('tags and manifests in a folder', () => {
       [image.root.descriptor.digest, undefined],
       [other.root.descriptor.digest, undefined],
     ]);
+  });
+
+  it('are one entry, however often and by whatever name they are pushed, and what is there is left as it is', async () => {
+    const folder = makeMemoryFolder('air');
+    const base = `${await serve(folder)}/v2/app`;
+    const { bytes, descriptor } = image.root;
+    for (const reference of [descriptor.digest, '1', descriptor.digest]) {
+      expect(await pushManifest(base, reference, bytes, OCI_MANIFEST)).toBe(201);
+    }
+    expect(indexJson(join(folder, 'app')).manifests).toHaveLength(1);
+    const files = ['index.json', blobFile('', descriptor.digest)].map((name) => join(folder, 'app', name));
+    const before = files.map((file) => lstatSync(file).ino);
+    // Second names keep the numbers of the files from being given to others.
+    for (const [at, file] of files.entries()) linkSync(file, join(folder, `kept-${at}`));
+    expect(await pushManifest(base, '1', bytes, OCI_MANIFEST)).toBe(201);
+    expect(files.map((file) => lstatSync(file).ino)).toEqual(before);
+  });
+
+  it('of a copy that has moved the tag on can still be read by digest', async () => {
+    const folder = makeMemoryFolder('air');
+    const base = `${await serve(folder)}/v2/app`;
+    await copyInto(join(folder, 'app'), image, '1');
+    await copyInto(join(folder, 'app'), other, '1');
+    expect(indexJson(join(folder, 'app')).manifests).toHaveLength(1);
+    expect(await typeOf(base, image.root.descriptor.digest)).toBe(OCI_MANIFEST);
   });
 
   it('keep the children of an index that is deleted', async () => {

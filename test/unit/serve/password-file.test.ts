@@ -36,7 +36,8 @@ describe('PasswordFile', () => {
     ['', 'password', false],
     ['# people', '', false],
     ['ann', 'password\0', false],
-  ])('lets %s in with the password "%s": %s', (user, password, allowed) => {
+    ['ann', 'password\0password', false],
+  ])('lets %j in with the password %j: %j', (user, password, allowed) => {
     expect(file.isAllowed(basic(user, password))).toBe(allowed);
   });
 
