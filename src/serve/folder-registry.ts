@@ -104,7 +104,11 @@ async function isWhole(files: LayoutFiles): Promise<boolean> {
 
 async function findRoot(folder: string, readOnly: boolean): Promise<string> {
   try {
-    if (!readOnly) await mkdir(folder, { recursive: true });
+    const isThere = await stat(folder).then(
+      () => true,
+      () => false,
+    );
+    if (!isThere && !readOnly) await mkdir(folder, { recursive: true });
     const root = await realpath(folder);
     if ((await stat(root)).isDirectory()) return root;
   } catch (error) {

@@ -483,7 +483,13 @@ describe('a folder that cannot be served', () => {
   it('is a file, or not there when nothing may be written', async () => {
     const folder = makeMemoryFolder('air');
     writeFileSync(join(folder, 'file'), '');
-    await expect(openFolderRegistry(join(folder, 'file'))).rejects.toMatchObject({ code: 'E_LAYOUT' });
+    await expect(openFolderRegistry(join(folder, 'file'))).rejects.toMatchObject({
+      code: 'E_LAYOUT',
+      message: `cannot serve ${join(folder, 'file')}: it is no folder`,
+    });
+    await expect(openFolderRegistry(join(folder, 'file', 'below'))).rejects.toMatchObject({
+      code: 'E_LAYOUT',
+    });
     const missing = join(folder, 'missing');
     await expect(openFolderRegistry(missing, { readOnly: true })).rejects.toMatchObject({ code: 'E_LAYOUT' });
     await openFolderRegistry(missing);
