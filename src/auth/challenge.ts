@@ -1,3 +1,5 @@
+import { CHALLENGE_LINE_LENGTH, CHALLENGE_PARAMS, CHALLENGES } from './limits.js';
+
 /** One challenge of a WWW-Authenticate header. */
 export interface Challenge {
   /** Lower case: `bearer`, `basic`, … */
@@ -13,10 +15,6 @@ interface OpenChallenge {
   params: Map<string, string>;
   token68?: string;
 }
-
-const maxLineLength = 16_384;
-const maxChallenges = 32;
-const maxParams = 32;
 
 const separators = /[\s,]*/y;
 const token = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
@@ -35,8 +33,8 @@ const schemesWithParams = new Set(['bearer', 'basic', 'digest']);
  */
 export function parseChallenges(values: readonly string[]): Challenge[] {
   const challenges: OpenChallenge[] = [];
-  for (const value of values) parseLine(value.slice(0, maxLineLength), challenges);
-  return challenges.slice(0, maxChallenges);
+  for (const value of values) parseLine(value.slice(0, CHALLENGE_LINE_LENGTH), challenges);
+  return challenges.slice(0, CHALLENGES);
 }
 
 function parseLine(line: string, challenges: OpenChallenge[]): void {
@@ -54,13 +52,13 @@ function parseLine(line: string, challenges: OpenChallenge[]): void {
     return string === undefined ? (take(bareValue)?.[0] ?? '') : (string[1] ?? '').replace(/\\([^])/g, '$1');
   };
   take(separators);
-  while (position < line.length && challenges.length <= maxChallenges) {
+  while (position < line.length && challenges.length <= CHALLENGES) {
     const name = take(token)?.[0].toLowerCase();
     if (name === undefined) {
       if (take(quoted) === undefined) position += 1;
     } else if (take(equals) !== undefined) {
       const value = takeValue();
-      if (current !== undefined && current.params.size < maxParams && !current.params.has(name)) {
+      if (current !== undefined && current.params.size < CHALLENGE_PARAMS && !current.params.has(name)) {
         current.params.set(name, value);
       }
     } else {

@@ -4,8 +4,7 @@ import { mkdir, open, realpath, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { RegferryError } from '../errors.js';
-
-const maxFileBytes = 4_194_304;
+import { CREDENTIAL_FILE_BYTES } from './limits.js';
 
 /**
  * The text of a credentials file, undefined when there is none. Throws E_CONFIG, naming `label`, when it cannot be read
@@ -20,7 +19,8 @@ export function readConfigFile(path: string, label: string): string | undefined 
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw new RegferryError('E_CONFIG', `${label} cannot be read (${code})`, { cause: error });
   }
-  if (text.length > maxFileBytes) throw new RegferryError('E_CONFIG', `${label} is larger than 4 MiB`);
+  if (text.length > CREDENTIAL_FILE_BYTES)
+    throw new RegferryError('E_CONFIG', `${label} is larger than 4 MiB`);
   return text;
 }
 

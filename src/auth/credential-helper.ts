@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 
 import type { Op } from '../content/store.js';
 import { RegferryError } from '../errors.js';
+import { HELPER_OUTPUT_BYTES, HELPER_TIMEOUT_MS } from './limits.js';
 import { Secret } from './secret.js';
 
 /** What a helper keeps for a registry. */
@@ -34,9 +35,6 @@ export interface HelperOptions {
   /** @default 60,000 */
   readonly timeoutMs?: number | undefined;
 }
-
-const maxOutputBytes = 1_048_576;
-const defaultTimeoutMs = 60_000;
 
 /**
  * The helper `docker-credential-<suffix>` from the PATH, run without a shell. Throws E_CONFIG when the suffix could be
@@ -124,7 +122,7 @@ function runHelper(
       reject(reason);
     };
     const onAbort = (): void => stop(signal?.reason as Error);
-    const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+    const timeoutMs = options.timeoutMs ?? HELPER_TIMEOUT_MS;
     const late = failure(program, `${action} took longer than ${timeoutMs / 1000} s`);
     const timer = setTimeout(() => stop(late), timeoutMs);
     const release = (): void => {
@@ -148,7 +146,7 @@ function collect(stdout: Readable, onTooMuch: () => void): () => string {
   let size = 0;
   stdout.on('data', (piece: Buffer) => {
     size += piece.length;
-    if (size > maxOutputBytes) onTooMuch();
+    if (size > HELPER_OUTPUT_BYTES) onTooMuch();
     else pieces.push(piece);
   });
   return () => Buffer.concat(pieces).toString('utf8');

@@ -1,4 +1,5 @@
 import type { Scope } from './authorizer.js';
+import { SCOPES } from './limits.js';
 
 /** Actions on one resource, e.g. `repository:app` with `pull,push`. */
 export interface ResourceScope {
@@ -9,7 +10,6 @@ export interface ResourceScope {
 /** Each resource once; the demanded one first. */
 export type ScopeList = readonly ResourceScope[];
 
-const maxScopes = 16;
 const resourcePattern = /^[a-z0-9]+(?:\([a-z0-9]+\))?:[\x21\x23-\x5b\x5d-\x7e]{1,512}$/;
 const actionPattern = /^(?:[a-z0-9]+|\*)$/;
 const usualOrder = ['pull', 'push', 'delete'];
@@ -28,11 +28,11 @@ export function requestScopes(scopes: readonly Scope[]): ScopeList {
  */
 export function parseScopes(text: string): ScopeList {
   const parsed: ResourceScope[] = [];
-  for (const word of text.split(/\s+/).slice(0, maxScopes)) {
+  for (const word of text.split(/\s+/).slice(0, SCOPES)) {
     const cut = word.lastIndexOf(':');
     const resource = word.slice(0, Math.max(cut, 0));
     const actions = word.slice(cut + 1).split(',');
-    if (resourcePattern.test(resource) && actions.length <= maxScopes && actions.every(isAction)) {
+    if (resourcePattern.test(resource) && actions.length <= SCOPES && actions.every(isAction)) {
       parsed.push({ resource, actions });
     }
   }

@@ -1,4 +1,5 @@
 import { isRegferryError } from '../errors.js';
+import { TOKENS } from './limits.js';
 import type { Secret } from './secret.js';
 import { coversScopes, scopeKey, type ScopeList } from './scope.js';
 import { SingleFlight } from './single-flight.js';
@@ -27,8 +28,6 @@ interface Entry extends HeldToken {
 
 /** Asks the token service. */
 export type FetchToken = (scopes: ScopeList, signal: AbortSignal) => Promise<Token>;
-
-const maxEntries = 1000;
 
 /** Renewed when less than this share of its life is left, or less than `maxMarginMs`, whichever is sooner reached. */
 const marginShare = 0.2;
@@ -97,7 +96,7 @@ export class TokenCache {
     const askedAt = this.#now();
     const { token, scopes } = await fetchWideOrNarrow(demand, fetch, signal);
     const entry = { base: demand.base, scopes, value: token.value, askedAt, lifeMs: token.lifeMs };
-    this.#entries = [...this.#entries.filter((other) => this.#isFresh(other)), entry].slice(-maxEntries);
+    this.#entries = [...this.#entries.filter((other) => this.#isFresh(other)), entry].slice(-TOKENS);
     return entry;
   }
 

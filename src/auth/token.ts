@@ -5,6 +5,7 @@ import { responseError } from '../http/response-error.js';
 import { appendQuery } from '../http/url.js';
 import { basicHeader } from './basic.js';
 import type { Credential } from './credentials.js';
+import { TOKEN_BODY_BYTES, TOKEN_LENGTH, TOKEN_LIFE_MS } from './limits.js';
 import { Secret } from './secret.js';
 
 /** What a token service is asked for. */
@@ -25,10 +26,7 @@ export interface Token {
   readonly lifeMs: number;
 }
 
-const maxResponseBytes = 262_144;
-const maxTokenLength = 65_536;
 const defaultLifeMs = 60_000;
-const maxLifeMs = 86_400_000;
 
 /** Statuses on which a refused POST is repeated as GET: GCR 404, others 405, Artifactory 401, ACR 400. */
 const notPosted = new Set([400, 401, 404, 405]);
@@ -93,7 +91,7 @@ async function readToken(response: HttpResponse, request: TokenRequest): Promise
     throw await responseError(response, { action: `getting a token from ${host}` });
   }
   if (response.status < 200 || response.status > 299) throw await refusal(response, host);
-  const parsed = parseToken(await response.bytes(maxResponseBytes));
+  const parsed = parseToken(await response.bytes(TOKEN_BODY_BYTES));
   if (parsed === undefined) {
     throw new RegferryError('E_UNAUTHORIZED', `the token service ${host} answered without a token`, {
       status: response.status,
@@ -131,12 +129,12 @@ export function parseToken(body: Uint8Array): Token | undefined {
 }
 
 function isToken(value: unknown): value is string {
-  return typeof value === 'string' && value.length <= maxTokenLength && /^[\x21-\x7e]+$/.test(value);
+  return typeof value === 'string' && value.length <= TOKEN_LENGTH && /^[\x21-\x7e]+$/.test(value);
 }
 
 function lifeMs(expiresIn: unknown): number {
   const seconds =
     typeof expiresIn === 'string' && /^\d{1,9}$/.test(expiresIn) ? Number(expiresIn) : expiresIn;
   if (typeof seconds !== 'number' || !(seconds > 0)) return defaultLifeMs;
-  return Math.min(seconds * 1000, maxLifeMs);
+  return Math.min(seconds * 1000, TOKEN_LIFE_MS);
 }

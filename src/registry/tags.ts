@@ -6,20 +6,11 @@ import { printable } from '../spec/printable.js';
 import { isTag } from '../spec/reference.js';
 import { scopeOf, type RepositoryContext } from './context.js';
 import { getDocument } from './document.js';
+import { TAG_LIMITS, type TagLimits } from './limits.js';
 import { handedLocation } from './location.js';
 
 /** Tags asked for a page: ECR refuses more, Quay gives 100 whatever is asked (ggcr#1091). */
 const PAGE = 1000;
-/** Bytes of one page are that many because some registries give every tag at once, whatever is asked for. */
-const LIMITS: TagLimits = { pages: 10_000, tags: 1_000_000, pageBytes: 32 * 1024 * 1024 };
-
-/** What a list of tags may have at most. */
-export interface TagLimits {
-  readonly pages: number;
-  readonly tags: number;
-  readonly pageBytes: number;
-}
-
 /**
  * The repository's tags, each once (spec end-8), page after page by the Link header, on the registry's own origin alone.
  * Throws E_NOT_FOUND, E_LIMIT (over 10,000 pages, a million tags or 32 MiB a page), E_REFUSED (a page that is no tag list, a link that leads in a
@@ -28,7 +19,7 @@ export interface TagLimits {
 export async function* listTags(
   context: RepositoryContext,
   op: Op,
-  limits: TagLimits = LIMITS,
+  limits: TagLimits = TAG_LIMITS,
 ): AsyncGenerator<string> {
   const seen = new Set<string>();
   const pages = new Set<string>();

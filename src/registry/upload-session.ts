@@ -6,9 +6,9 @@ import type { HttpHeaders, HttpResponse, RequestBody } from '../http/message.js'
 import { appendQuery } from '../http/url.js';
 import { algorithmOf, type Digest } from '../spec/digest.js';
 import { scopeOf, type RepositoryContext } from './context.js';
+import { LARGEST_CHUNK_BYTES, LEAST_MAXIMUM_BYTES } from './limits.js';
 import { handedLocation } from './location.js';
 import { pullScope } from './scopes.js';
-import { LARGEST_CHUNK_BYTES, LEAST_MAXIMUM_BYTES } from './upload-ways.js';
 import { isWebPage } from './web-page.js';
 
 const CANCEL_MS = 5_000;

@@ -10,10 +10,6 @@ export const CHUNK_BYTES: number = 64 * MiB;
 export const FALLBACK_CHUNK_BYTES: number = 16 * MiB;
 /** A registry that refuses even this much in one body (413) cannot take the blob. */
 export const SMALLEST_CHUNK_BYTES: number = 4 * MiB;
-/** A smaller OCI-Chunk-Max-Length is not kept to: it would turn a large blob into requests without end. */
-export const LEAST_MAXIMUM_BYTES: number = 16 * 1024;
-/** The most that OCI-Chunk-Min-Length may ask for; beyond, the blob goes in one PUT. */
-export const LARGEST_CHUNK_BYTES: number = 1024 * MiB;
 
 /** A way to send a blob's bytes: one PUT; one PATCH of unannounced range and an empty PUT; PATCHes of `bytes` each. */
 export type UploadWay =
