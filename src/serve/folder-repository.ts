@@ -13,6 +13,7 @@ import { FolderManifests, type FolderCaches } from './folder-manifests.js';
 import { refusalToWrite } from './folder-refusal.js';
 import { FolderUpload } from './folder-upload.js';
 import { IndexWriter } from './index-writer.js';
+import { factsOf } from './manifest-facts.js';
 import type { ByteRange } from './range.js';
 import type { IncomingBlob, RepositoryStorage } from './storage.js';
 
@@ -85,7 +86,11 @@ export class FolderRepository implements RepositoryStorage {
     await this.#writing(async (lock) => {
       const wasThere = await this.#manifests.has(manifest);
       if (!wasThere) await this.#keep(digest, [manifest.bytes]);
-      await this.#writer.change(lock, (index) => this.#withManifest(index, manifest, tags, wasThere));
+      await this.#writer.change(lock, async (index) => {
+        // Somebody may have deleted it since.
+        if ((await this.blobSize(digest)) === undefined) await this.#keep(digest, [manifest.bytes]);
+        return await this.#withManifest(index, manifest, tags, wasThere);
+      });
     });
   }
 
@@ -94,8 +99,13 @@ export class FolderRepository implements RepositoryStorage {
     return await this.#writing(async (lock) => {
       const manifest = await this.#manifests.find({ digest });
       if (manifest === undefined) return false;
-      await this.#writer.change(lock, (index) => this.#withoutManifest(index, manifest));
-      return await this.#files.removeBlob(digest);
+      let isRemoved = false;
+      await this.#writer.change(lock, async (index) => {
+        // An entry without its blob counts as none, so that a kill in between does no harm.
+        isRemoved = await this.#files.removeBlob(digest);
+        return await this.#withoutManifest(index, manifest);
+      });
+      return isRemoved;
     });
   }
 
@@ -112,7 +122,7 @@ export class FolderRepository implements RepositoryStorage {
   /** Tags move, and what they have left can still be read by digest. */
   async #withManifest(
     index: LayoutIndex,
-    { descriptor }: Manifest,
+    { descriptor, bytes }: Manifest,
     tags: readonly string[],
     wasThere: boolean,
   ): Promise<LayoutIndex> {
@@ -120,13 +130,15 @@ export class FolderRepository implements RepositoryStorage {
     for (const tag of tags) {
       if (next.tag(descriptor, tag) !== next) next = next.untag(tag).tag(descriptor, tag);
     }
-    if (tags.length > 0) next = next.dropUntagged(descriptor.digest);
-    else if (!wasThere || !(await this.#manifests.names(index, descriptor.digest))) {
+    const { digest, mediaType } = descriptor;
+    const isOther = (index.withDigest(digest)?.mediaType ?? mediaType) !== mediaType;
+    if (tags.length > 0 || isOther) next = next.dropUntagged(digest);
+    if (tags.length === 0 && (!wasThere || isOther || !(await this.#manifests.names(index, digest)))) {
       next = next.root(descriptor);
     }
     // A child that was pushed before has an entry of its own until an index names it, and keeps it where its bytes do
     // not tell its type.
-    for (const child of (await this.#manifests.facts(descriptor))?.children ?? []) {
+    for (const child of factsOf(bytes, descriptor.mediaType).children) {
       const entry = next.withDigest(child.digest);
       if (entry === undefined) continue;
       const facts = await this.#manifests.facts(entry);
@@ -136,9 +148,9 @@ export class FolderRepository implements RepositoryStorage {
   }
 
   /** Children stay, and get entries of their own where nothing else names them now. */
-  async #withoutManifest(index: LayoutIndex, { descriptor }: Manifest): Promise<LayoutIndex> {
+  async #withoutManifest(index: LayoutIndex, { descriptor, bytes }: Manifest): Promise<LayoutIndex> {
     let next = index.drop(descriptor.digest);
-    for (const child of (await this.#manifests.facts(descriptor))?.children ?? []) {
+    for (const child of factsOf(bytes, descriptor.mediaType).children) {
       if ((await this.#files.blobSize(child.digest)) === undefined) continue;
       if (!(await this.#manifests.names(next, child.digest))) next = next.root(child);
     }

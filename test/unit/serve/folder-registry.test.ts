@@ -307,6 +307,34 @@ describe('tags and manifests in a folder', () => {
     expect(files.map((file) => lstatSync(file).ino)).toEqual(before);
   });
 
+  it('have the type with which they were pushed last', async () => {
+    const folder = makeMemoryFolder('air');
+    const base = `${await serve(folder)}/v2/app`;
+    const bytes = Buffer.from('any bytes');
+    const types = [opaqueType, 'application/x-other', opaqueType];
+    for (const type of types) {
+      expect(await pushManifest(base, digestOf(bytes), bytes, type)).toBe(201);
+      expect(await typeOf(base, digestOf(bytes))).toBe(type);
+      expect(indexJson(join(folder, 'app')).manifests).toHaveLength(1);
+    }
+  });
+
+  it('survive being deleted and pushed at once, if the push was the last', async () => {
+    const folder = makeMemoryFolder('air');
+    const base = `${await serve(folder)}/v2/app`;
+    const { bytes, descriptor } = image.root;
+    for (let round = 0; round < 20; round += 1) {
+      await pushManifest(base, descriptor.digest, bytes, OCI_MANIFEST);
+      const [, status] = await Promise.all([
+        fetch(`${base}/manifests/${descriptor.digest}`, { method: 'DELETE' }),
+        pushManifest(base, descriptor.digest, bytes, OCI_MANIFEST),
+      ]);
+      expect(status).toBe(201);
+      const isListed = indexJson(join(folder, 'app')).manifests.length === 1;
+      expect(existsSync(blobFile(join(folder, 'app'), descriptor.digest))).toBe(isListed);
+    }
+  });
+
   it('of a copy that has moved the tag on can still be read by digest', async () => {
     const folder = makeMemoryFolder('air');
     const base = `${await serve(folder)}/v2/app`;
@@ -318,10 +346,10 @@ describe('tags and manifests in a folder', () => {
 
   it('keep the children of an index that is deleted', async () => {
     const folder = makeMemoryFolder('air');
-    const url = await serve(folder);
     const index = indexOf([{ image }, { image: other }]);
-    await seedHttp(url, 'app', index, '1');
-    await seedHttp(url, 'app', indexOf([{ image: other }]), '2');
+    await copyInto(join(folder, 'app'), index, '1');
+    await copyInto(join(folder, 'app'), indexOf([{ image: other }]), '2');
+    const url = await serve(folder);
     await fetch(`${url}/v2/app/manifests/${index.root.descriptor.digest}`, { method: 'DELETE' });
     expect(existsSync(blobFile(join(folder, 'app'), index.root.descriptor.digest))).toBe(false);
     const listed = indexJson(join(folder, 'app')).manifests.map(({ digest }) => digest);
@@ -329,6 +357,16 @@ describe('tags and manifests in a folder', () => {
     expect(listed).not.toContain(other.root.descriptor.digest);
     expect(await typeOf(`${url}/v2/app`, image.root.descriptor.digest)).toBe(OCI_MANIFEST);
     expect(await typeOf(`${url}/v2/app`, other.root.descriptor.digest)).toBe(OCI_MANIFEST);
+  });
+
+  it('are gone when they are deleted, also if an index still names them', async () => {
+    const folder = makeMemoryFolder('air');
+    const url = await serve(folder);
+    await seedHttp(url, 'app', indexOf([{ image }]), '1');
+    const { digest } = image.root.descriptor;
+    const answer = await fetch(`${url}/v2/app/manifests/${digest}`, { method: 'DELETE' });
+    expect([answer.status, await typeOf(`${url}/v2/app`, digest)]).toEqual([202, 404]);
+    expect((await fetch(`${url}/v2/app/manifests/1`)).status).toBe(200);
   });
 
   it('are not blobs, nor are blobs manifests', async () => {
