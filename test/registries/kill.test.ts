@@ -73,9 +73,10 @@ requirePrograms('docker-registry')('a copy that is killed', () => {
     await seedHttp(target.url, repository, old, 'prod');
     const stall = rule(
       { path: /\/blobs\//, when: ({ url = '' }) => url.includes(largeDigest()) },
-      stallResponse({ after: 1_000_000 }),
+      stallResponse({ after: 30_000_000 }),
     );
     rules.push(stall);
+    source.log.length = 0;
     await target.clearRequests();
     const run = startRegferry([
       'copy',
@@ -83,7 +84,10 @@ requirePrograms('docker-registry')('a copy that is killed', () => {
       `${target.host}/${repository}:prod`,
       '--json',
     ]);
-    await waitUntil('the large blob hangs', () => uploaded().length === 3 && stall.hits > 0);
+    await waitUntil(
+      'the large blob hangs in the middle',
+      () => uploaded().length === 3 && sentOfLarge() > 20_000_000,
+    );
     run.process.kill(signal);
     const { code: ended, stdout } = await run.ended;
     rules.length = 0;
@@ -93,6 +97,14 @@ requirePrograms('docker-registry')('a copy that is killed', () => {
     expect(requests.some(({ method, path }) => method === 'DELETE' && path.includes('/uploads/'))).toBe(true);
     expect(requests.some(({ method, path }) => method === 'PUT' && path.includes('/manifests/'))).toBe(false);
   });
+
+  /** So much that the upload of it is under way, and not only its download. */
+  function sentOfLarge(): number {
+    return Math.max(
+      0,
+      ...source.log.filter(({ url }) => url.includes(largeDigest())).map(({ bytesOut }) => bytesOut),
+    );
+  }
 
   function uploaded(): unknown[] {
     return target.requests().filter(({ method, path, status }) => {
