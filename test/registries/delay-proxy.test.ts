@@ -34,11 +34,14 @@ async function ask(socket: Socket, bytes: Buffer): Promise<{ answer: Buffer; too
 
 it('makes an answer take a round trip, and one more on a new connection', async () => {
   const proxy = await startDelayProxy({ port, roundTripMs: 40 });
+  // The proxy may see the connection before this process hears of it.
+  const begun = performance.now();
   const socket = connect(proxy.port, '127.0.0.1');
   await once(socket, 'connect');
-  const first = await ask(socket, Buffer.from('one'));
+  await ask(socket, Buffer.from('one'));
+  const firstMs = performance.now() - begun;
   const second = await ask(socket, Buffer.from('two'));
-  expect(first.tookMs).toBeGreaterThanOrEqual(78);
+  expect(firstMs).toBeGreaterThanOrEqual(78);
   expect(second.tookMs).toBeGreaterThanOrEqual(39);
   expect([proxy.connections(), proxy.open()]).toEqual([1, 1]);
   await proxy.stop();
