@@ -11,6 +11,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Most tests wait for a server or a child process more than they compute.
     maxWorkers: 3,
+    // Real servers on a busy machine: what fails once is tried once more there, and shown as such.
+    retry: process.env['CI'] === 'true' ? 1 : 0,
     reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
   },
 });
