@@ -180,6 +180,9 @@ describe('an upload in chunks', () => {
     const stateful = await startRegistry({ uploadState: true });
     try {
       await copyAtOnce(`${source.host}/app:v1`, `${stateful.host}/app`, { chunkSize });
+      expect(stateful.log.filter(({ method }) => method === 'PATCH').map(({ status }) => status)).toEqual([
+        202, 202, 202, 202,
+      ]);
       await expectSame(stateful.store('app'), image, 'v1');
     } finally {
       await stateful.close();
