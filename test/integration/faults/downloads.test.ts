@@ -9,7 +9,7 @@ import { layered, rule, usedUp, type Fault, type Rule } from '../../support/faul
 import { answer, before, redirect, registryError } from '../../support/faults/answers.js';
 import { corruptResponse } from '../../support/faults/bodies.js';
 import { cutResponse, stallResponse, type By } from '../../support/faults/cuts.js';
-import { omitHeaders, setHeaders } from '../../support/faults/headers.js';
+import { omitHeaders, setHeaders, unframed } from '../../support/faults/headers.js';
 import { throttleResponse } from '../../support/faults/pace.js';
 import { blob, imageManifest, seed } from '../../support/fixtures.js';
 import { startRegistry, type LoggedRequest, type TestRegistry } from '../../support/registry.js';
@@ -66,6 +66,16 @@ describe('a download that is cut', () => {
     if (by === 'fin') expect(Number(range?.[1])).toBe(after);
     else expect(Number(range?.[1] ?? 0)).toBeLessThanOrEqual(after);
     expect(uploads().map(({ bytesIn }) => bytesIn)).toEqual([layer.length]);
+  });
+
+  it('where nothing but the close tells its end goes on as well', async () => {
+    const cut = layered([unframed(), cutResponse({ after: 200_000, by: 'fin' })]);
+    rules.push(rule({ ...ofLayer, nth: 1 }, cut));
+    await run();
+    await expectSame(target.store('app'), image, 'v1');
+    const range = /^bytes=(\d+)-$/.exec(downloads()[1]?.headers.range ?? '');
+    expect(Number(range?.[1])).toBeGreaterThan(100_000);
+    expect(uploads()).toHaveLength(1);
   });
 
   it('before its first byte is asked for again as a whole', async () => {

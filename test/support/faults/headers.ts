@@ -27,6 +27,15 @@ export function omitHeaders(...names: readonly string[]): Fault {
   );
 }
 
+/** Sends the answer without any framing, so that only the close of the connection ends it, and a cut looks like the end. */
+export function unframed(): Fault {
+  return (next) => (request, response) => {
+    response.useChunkedEncodingByDefault = false;
+    response.shouldKeepAlive = false;
+    omitHeaders('content-length')(next)(request, response);
+  };
+}
+
 /** Claims another digest than the content has. */
 export function lieAboutDigest(digest: string): Fault {
   return setHeaders({ 'docker-content-digest': digest });
