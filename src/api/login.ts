@@ -1,8 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { connectionSettings } from './connection.js';
 import type { Environment } from './environment.js';
 import type { CommonOptions, SideOptions } from './options.js';
 import { checkLogin, removeLogin, storeLogin, type StoredLogin } from '../auth/login.js';
 import { Secret } from '../auth/secret.js';
+import { RETRIES } from '../http/limits.js';
+import { backoffDelay } from '../http/retry.js';
 import { createTransport } from '../http/transport.js';
 import { registryOrigin } from '../registry/origin.js';
 import { userAgent } from '../version.js';
@@ -67,6 +71,11 @@ async function check(
       http,
       trustedRealms: options.trustedRealms,
       allowPrivate: options.allowPrivateRedirects,
+      repeats: {
+        retries: options.retries ?? RETRIES,
+        backoff: (failures: number, during: AbortSignal | undefined) =>
+          sleep(backoffDelay(failures - 1), undefined, { signal: during }),
+      },
       onNote: (message: string) => onEvent?.({ type: 'note', message }),
     };
     return await checkLogin(request, known, { signal });

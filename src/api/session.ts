@@ -9,12 +9,11 @@ import type { CopyJob } from '../copy/job.js';
 import { linkedSignal } from '../copy/linked-signal.js';
 import { RegferryError, type Side } from '../errors.js';
 import type { HttpEvent } from '../http/message.js';
-import { backoffDelay } from '../http/retry.js';
+import { backoffDelay, type RepeatPolicy } from '../http/retry.js';
 import type { Sleep } from '../http/host-gate.js';
 import { MAX_RETRY_WAIT_MS, RETRIES } from '../http/limits.js';
 import { createTransport, type Transport } from '../http/transport.js';
 import { RegistryClient } from '../registry/client.js';
-import type { RepeatPolicy } from '../registry/context.js';
 import { registryOrigin } from '../registry/origin.js';
 import { Repository } from '../registry/repository.js';
 import type { Location } from '../spec/location.js';
@@ -168,6 +167,7 @@ export class Session {
       credentials: credentialsOf(named, sideOptions, this.#options.environment),
       trustedRealms: this.#options.trustedRealms,
       allowPrivate: this.#options.allowPrivateRedirects,
+      repeats: { retries: this.#options.retries ?? RETRIES, backoff: this.#backoff },
       onNote: (message) => this.#emit({ type: 'note', message }),
     });
     const { plainHttp } = sideOptions;

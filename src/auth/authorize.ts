@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
-
 import { isRegferryError, type RegferryError, type Side } from '../errors.js';
 import type { HttpHeaders, HttpSender } from '../http/message.js';
+import type { RepeatPolicy } from '../http/retry.js';
 import type { AccessRequest, Authorizer } from './authorizer.js';
 import { basicHeader, bearerHeader } from './basic.js';
 import { parseChallenges, usableChallenges, type Challenge } from './challenge.js';
-import type { Credential, CredentialProvider } from './credentials.js';
+import { fingerprint, type Credential, type CredentialProvider } from './credentials.js';
 import { denial, noWayIn, untrustedRealm, type DenialContext } from './denial.js';
 import { isTrustedRealm, resolveRealm, type Realm } from './realm.js';
 import {
@@ -35,6 +34,8 @@ export interface AuthorizerOptions {
   readonly trustedRealms?: readonly string[] | undefined;
   /** Let a public registry name a token service at a private address. @default false */
   readonly allowPrivate?: boolean | undefined;
+  /** How often a token is asked for again when the answer broke off. @default never */
+  readonly repeats?: RepeatPolicy | undefined;
   /** Told once that logins go to another host than the registry's. */
   readonly onNote?: ((message: string) => void) | undefined;
   /** Milliseconds of a clock that does not jump. @default performance.now */
@@ -88,7 +89,9 @@ class RegistryAuthorizer implements Authorizer {
     }
     const header = await this.#header(request, challenges, credential);
     if (header === undefined) throw denial(this.#context(request, undefined));
-    if (header === sent) throw denial(this.#context(request, credential));
+    // A token service that vouches for the same token again is taken at its word, once: GHCR and Google give no other.
+    const isNew = header.startsWith('Bearer ') && credential?.kind !== 'bearer';
+    if (header === sent && !isNew) throw denial(this.#context(request, credential));
     return header;
   }
 
@@ -98,6 +101,7 @@ class RegistryAuthorizer implements Authorizer {
     if (token !== undefined) this.#tokens.drop(token, requestScopes(request.scopes));
     return denial(this.#context(request, this.#credentials.get(repositoryOf(request))));
   }
+
   /** The challenges to answer at this origin. Basic never replaces Bearer: Harbor answers so when it saw a bad token. */
   async #learn(request: AccessRequest, offered: readonly Challenge[]): Promise<readonly Challenge[]> {
     const usable = usableChallenges(offered);
@@ -201,7 +205,7 @@ class RegistryAuthorizer implements Authorizer {
           scopes: formatScopes(scopes),
           credential,
         },
-        { signal },
+        { signal, repeats: this.#options.repeats },
       );
     try {
       const held = await this.#tokens.get({ base, wide, narrow }, fetch, request.signal);
@@ -234,14 +238,4 @@ function requestKey({ scopes }: AccessRequest): string {
 
 function sentToken(sent: string | undefined): string | undefined {
   return sent?.startsWith('Bearer ') === true ? sent.slice('Bearer '.length) : undefined;
-}
-
-/** Tells credentials apart without keeping them. */
-function fingerprint(credential: Credential | undefined): string {
-  if (credential === undefined) return '';
-  const hash = createHash('sha256').update(credential.kind);
-  const secrets =
-    credential.kind === 'basic' ? [credential.username, credential.password] : [credential.token];
-  for (const secret of secrets) hash.update('\0').update(secret.reveal());
-  return hash.digest('base64');
 }

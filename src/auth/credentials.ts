@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 import type { Op } from '../content/store.js';
 import { Secret } from './secret.js';
 
@@ -62,4 +64,14 @@ export function chainCredentials(providers: readonly CredentialProvider[]): Cred
       return undefined;
     },
   };
+}
+
+/** Tells credentials apart without keeping them; empty for none. */
+export function fingerprint(credential: Credential | undefined): string {
+  if (credential === undefined) return '';
+  const hash = createHash('sha256').update(credential.kind);
+  const secrets =
+    credential.kind === 'basic' ? [credential.username, credential.password] : [credential.token];
+  for (const secret of secrets) hash.update('\0').update(secret.reveal());
+  return hash.digest('base64');
 }

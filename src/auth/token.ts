@@ -1,7 +1,8 @@
 import type { Op } from '../content/store.js';
-import { RegferryError } from '../errors.js';
+import { RegferryError, isRegferryError } from '../errors.js';
 import type { HttpRequest, HttpResponse, HttpSender } from '../http/message.js';
 import { responseError } from '../http/response-error.js';
+import { isRetryableStatus, type RepeatPolicy } from '../http/retry.js';
 import { appendQuery } from '../http/url.js';
 import { basicHeader } from './basic.js';
 import type { Credential } from './credentials.js';
@@ -26,6 +27,12 @@ export interface Token {
   readonly lifeMs: number;
 }
 
+/** How patient a token request is. */
+export interface TokenPatience extends Op {
+  /** For answers that break off; whatever comes before the answer's body is repeated by the sender. @default never */
+  readonly repeats?: RepeatPolicy | undefined;
+}
+
 const defaultLifeMs = 60_000;
 
 /** Statuses on which a refused POST is repeated as GET: GCR 404, others 405, Artifactory 401, ACR 400. */
@@ -33,20 +40,43 @@ const notPosted = new Set([400, 401, 404, 405]);
 
 /**
  * Gets a token: by GET, with Basic where there is a user name and password; with an identity token by POST (OAuth2
- * refresh_token), and by GET where the service does not take that. Throws E_UNAUTHORIZED, with the status, on any answer
- * that is not a token; E_RATE_LIMITED, E_UNAVAILABLE and what the transport throws otherwise.
+ * refresh_token), and by GET where the service does not take that. An answer that breaks off is asked for again. Throws
+ * E_UNAUTHORIZED, with the status, on any answer that is not a token; E_RATE_LIMITED, E_UNAVAILABLE, E_CUT for half a
+ * document and what the transport throws otherwise.
  * https://distribution.github.io/distribution/spec/auth/token/ and .../oauth/
  */
-export async function fetchToken(http: HttpSender, request: TokenRequest, op: Op = {}): Promise<Token> {
+export async function fetchToken(
+  http: HttpSender,
+  request: TokenRequest,
+  patience: TokenPatience = {},
+): Promise<Token> {
+  const send = async (built: HttpRequest): Promise<HttpResponse> =>
+    http.send({ ...built, signal: patience.signal });
+  const { host } = new URL(request.realm);
+  for (let failures = 0; ;) {
+    const response = await ask(send, request);
+    if (response.status < 200 || response.status > 299) throw await refusal(response, host);
+    try {
+      return await readToken(response, host);
+    } catch (error) {
+      const { repeats, signal } = patience;
+      failures += 1;
+      if (!isRegferryError(error) || !error.retryable || failures > (repeats?.retries ?? 0)) throw error;
+      await repeats?.backoff(failures, signal);
+    }
+  }
+}
+
+async function ask(
+  send: (request: HttpRequest) => Promise<HttpResponse>,
+  request: TokenRequest,
+): Promise<HttpResponse> {
   if (request.credential?.kind === 'identity') {
-    const response = await http.send({
-      ...postRequest(request, request.credential.token),
-      signal: op.signal,
-    });
-    if (!notPosted.has(response.status)) return readToken(response, request);
+    const response = await send(postRequest(request, request.credential.token));
+    if (!notPosted.has(response.status)) return response;
     await response.discard();
   }
-  return readToken(await http.send({ ...getRequest(request), signal: op.signal }), request);
+  return send(getRequest(request));
 }
 
 function getRequest(request: TokenRequest): HttpRequest {
@@ -85,24 +115,34 @@ function postRequest(request: TokenRequest, refreshToken: Secret): HttpRequest {
   };
 }
 
-async function readToken(response: HttpResponse, request: TokenRequest): Promise<Token> {
-  const { host } = new URL(request.realm);
-  if (response.status === 429 || response.status >= 500) {
-    throw await responseError(response, { action: `getting a token from ${host}` });
+async function readToken(response: HttpResponse, host: string): Promise<Token> {
+  const { status } = response;
+  const body = await response.bytes(TOKEN_BODY_BYTES);
+  const parsed = parseToken(body);
+  if (parsed !== undefined) return parsed;
+  if (isBrokenOff(body)) {
+    const text = `the token service ${host} sent half an answer`;
+    throw new RegferryError('E_CUT', text, { status, retryable: true });
   }
-  if (response.status < 200 || response.status > 299) throw await refusal(response, host);
-  const parsed = parseToken(await response.bytes(TOKEN_BODY_BYTES));
-  if (parsed === undefined) {
-    throw new RegferryError('E_UNAUTHORIZED', `the token service ${host} answered without a token`, {
-      status: response.status,
-    });
+  throw new RegferryError('E_UNAUTHORIZED', `the token service ${host} answered without a token`, { status });
+}
+
+/** Without framing, or with a wrong one, only the document itself tells that its end is missing. */
+function isBrokenOff(body: Uint8Array): boolean {
+  const text = Buffer.from(body).toString('utf8').trim();
+  if (text !== '' && !text.startsWith('{')) return false;
+  try {
+    JSON.parse(text);
+    return false;
+  } catch {
+    return true;
   }
-  return parsed;
 }
 
 async function refusal(response: HttpResponse, host: string): Promise<RegferryError> {
   const { status } = response;
   const cause = await responseError(response, { action: `getting a token from ${host}` });
+  if (isRetryableStatus(status) || status >= 500) return cause;
   return new RegferryError('E_UNAUTHORIZED', `the token service ${host} refused (${status})`, {
     status,
     registryCodes: cause.registryCodes,

@@ -6,6 +6,14 @@ import type { HttpEvent, HttpRequest, HttpResponse } from './message.js';
 import { redactUrl } from './redact.js';
 import { splitUrl } from './url.js';
 
+/** How often work whose body broke off is done again, and how long to wait before. */
+export interface RepeatPolicy {
+  /** Repeats after the first try. */
+  readonly retries: number;
+  /** Waits before repeat number `failures`, counted from 1. */
+  readonly backoff: (failures: number, signal: AbortSignal | undefined) => Promise<void>;
+}
+
 /** What the retries go by. */
 export interface RetryPolicy {
   /** Repeats after the first try. */

@@ -1,14 +1,9 @@
 import type { Scope } from '../auth/authorizer.js';
+import type { RepeatPolicy } from '../http/retry.js';
 import type { RegistryClient } from './client.js';
 import { pullScope, pushScope } from './scopes.js';
 
-/** How often work whose body broke off is done again, and how long to wait before. */
-export interface RepeatPolicy {
-  /** Repeats after the first try. */
-  readonly retries: number;
-  /** Waits before repeat number `failures`, counted from 1. */
-  readonly backoff: (failures: number, signal: AbortSignal | undefined) => Promise<void>;
-}
+export type { RepeatPolicy };
 
 /** A repository of a registry, what calls on it ask permission for, and how patient they are. */
 export interface RepositoryContext {

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../../src/spec/digest.js';
 import { copyAtOnce, failureOf, noWaits, type RunOptions } from '../../support/copy-run.js';
-import { rule, type Fault, type Rule, type RuleMatch } from '../../support/faults.js';
-import { answer, hang, registryError, rewrite } from '../../support/faults/answers.js';
+import { layered, rule, type Fault, type Rule, type RuleMatch } from '../../support/faults.js';
+import { answer, before, hang, registryError, rewrite } from '../../support/faults/answers.js';
 import {
   corruptRequest,
   corruptResponse,
@@ -11,8 +11,9 @@ import {
   wrongLength,
 } from '../../support/faults/bodies.js';
 import { cutRequest, cutResponse, dropReply, stallResponse } from '../../support/faults/cuts.js';
-import { lieAboutDigest, omitHeaders, setHeaders } from '../../support/faults/headers.js';
+import { lieAboutDigest, omitHeaders, setHeaders, unframed } from '../../support/faults/headers.js';
 import { delay } from '../../support/faults/pace.js';
+import { tokens } from '../../support/faults/tokens.js';
 import { blob, imageManifest, indexOf, seed } from '../../support/fixtures.js';
 import { startRegistry } from '../../support/registry.js';
 import { expectSame } from '../../support/same-image.js';
@@ -50,14 +51,21 @@ interface More extends Partial<Omit<Row, 'name' | 'side'>> {
 
 type Given = readonly [name: string, fault: Fault, more?: More];
 
-function rows(side: Row['side'], what: string, match: RuleMatch, given: readonly Given[]): Row[] {
+/** `behind` is what the registry does besides, whatever else befalls it. */
+function rows(
+  side: Row['side'],
+  what: string,
+  match: RuleMatch,
+  given: readonly Given[],
+  behind?: () => Rule,
+): Row[] {
   return given.map(([name, fault, more = {}]) => {
     const { times = 1, ...rest } = more;
     const counted = times === 'always' ? match : { ...match, nth: 1, times };
     return {
       name: `${what} ${name}`,
       side,
-      rules: () => [rule(counted, fault)],
+      rules: () => [rule(counted, fault), ...(behind === undefined ? [] : [behind()])],
       options: {},
       triesSaveIt: rest.refused === undefined,
       untouched: true,
@@ -100,6 +108,11 @@ function broken(length: number, ofBlob = false): readonly Given[] {
     ['is cut by RST in the middle', cutResponse({ after: middle, by: 'rst' })],
     ['is cut before the last byte', cutResponse({ after: length - 1, by: 'fin' })],
     ['is cut in the middle without Content-Length', withoutLength],
+    [
+      'is cut where nothing but the close tells its end',
+      layered([unframed(), cutResponse({ after: middle, by: 'fin' })]),
+      { triesSaveIt: false },
+    ],
     ['stalls in the middle', stallResponse({ after: middle }), { options: impatient }],
     ['announces more than it has', wrongLength((bytes) => bytes + 5), { triesSaveIt: !ofBlob }],
     ['announces less than it has', wrongLength((bytes) => bytes - 5), { triesSaveIt: false }],
@@ -159,6 +172,41 @@ const ofSource: Row[] = [
     ['is not there', registryError(404, 'BLOB_UNKNOWN'), { times: 'always', refused: 'E_NOT_FOUND' }],
   ]),
 ];
+
+/** Of this length the token is in the middle of the answer, whatever it is for. */
+const tokenLength = 64;
+const wantsTokens = (): Rule => rule({}, tokens({ fields: ['token'], length: tokenLength }));
+const brokenToken = broken(tokenLength).filter(([name]) => name !== 'has a wrong byte');
+const unknown: Fault = before((request) => {
+  delete request.headers.authorization;
+});
+
+/** What has to be known to be let in, and that it may be forgotten. */
+const ofAccess: Row[] = (['source', 'target'] as const).flatMap((side) => {
+  // The first thing asked of a target is the tag, and without an answer to that a copy goes on.
+  const outcome: More = side === 'source' ? { refused: 'E_UNAUTHORIZED' } : { triesSaveIt: false };
+  const blobs: RuleMatch = side === 'source' ? { method: 'GET', path: /\/blobs\// } : { method: 'POST' };
+  return [
+    ...rows(
+      side,
+      'the token',
+      { path: /^\/token/ },
+      [...passing, ...brokenToken, ['is wrong', corruptResponse({ at: tokenLength / 2 }), outcome]],
+      wantsTokens,
+    ),
+    ...rows(
+      side,
+      'a token',
+      { ...blobs, when: hasToken },
+      [
+        ['is not known to one request', unknown, { triesSaveIt: false }],
+        ['is not known to the fourth request', unknown, { triesSaveIt: false, rules: forgetful }],
+        ['is revoked at the fourth request', unknown, { triesSaveIt: false, rules: revoking }],
+      ],
+      wantsTokens,
+    ),
+  ];
+});
 
 const lie: Fault = () => (request, response) => {
   request.resume();
@@ -292,6 +340,34 @@ const ofTarget: Row[] = [
   ]),
 ];
 
+function hasToken({
+  headers,
+}: {
+  readonly headers: { readonly authorization?: string | undefined };
+}): boolean {
+  return headers.authorization !== undefined;
+}
+
+/** One request in full flow is not believed, and the token service gives the same token again. */
+function forgetful(): readonly [Rule, Rule] {
+  return [rule({ nth: 4, when: hasToken }, unknown), wantsTokens()];
+}
+
+/** From a request in full flow on, its token is not taken from anybody any more. */
+function revoking(): readonly [Rule, Rule, Rule] {
+  const revoked = new Set<string | undefined>();
+  return [
+    rule(
+      { nth: 4, when: hasToken },
+      before(({ headers }) => {
+        revoked.add(headers.authorization);
+      }),
+    ),
+    rule({ when: ({ headers }) => revoked.has(headers.authorization) }, unknown),
+    rule({}, tokens({ numbered: true })),
+  ];
+}
+
 /** Where a byte can change so that the manifest is still one. */
 function digitIn({ root }: typeof old): number {
   return root.bytes.indexOf('"size":') + '"size":'.length;
@@ -371,6 +447,7 @@ async function expectCopy(row: Row, { run, store, waits }: Pair, fault: Rule): P
 describe.each([
   ['source', ofSource],
   ['target', ofTarget],
+  ['token service', ofAccess],
 ] as const)('at the %s', (_side, given) => {
   it.concurrent.each(given.map((row) => [row.name, row] as const))('%s', async (_name, row) => {
     const all = row.rules();

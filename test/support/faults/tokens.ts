@@ -9,6 +9,10 @@ export interface TokenStyle {
   readonly fields?: readonly ('token' | 'access_token')[];
   /** How many of the scopes that are asked for are given, from the end. @default all */
   readonly scopes?: number;
+  /** Fills the answer up to so many bytes, behind the token. @default not at all */
+  readonly length?: number;
+  /** Gives another token each time, as most do. @default the same for the same scopes, as GHCR does */
+  readonly numbered?: boolean;
   /** Further challenges beside Bearer, in their own headers. */
   readonly also?: readonly string[];
   /** What is answered to a token that is not enough, in place of the Bearer challenge. */
@@ -22,13 +26,16 @@ export interface TokenStyle {
  * has to cover the repository of the path, and `push` for whatever writes.
  */
 export function tokens(style: TokenStyle = {}): Fault {
-  const { fields = ['token', 'access_token'], scopes = Infinity } = style;
+  const { fields = ['token', 'access_token'], scopes = Infinity, length = 0 } = style;
+  let given = 0;
   return (next) => (request, response) => {
     const { url = '', headers } = request;
     if (url.startsWith('/token')) {
       const asked = new URL(url, 'http://registry').searchParams.getAll('scope');
-      const token = Buffer.from(asked.slice(-scopes).join(' ')).toString('base64url');
-      const body = JSON.stringify(Object.fromEntries(fields.map((field) => [field, token])));
+      given += 1;
+      const number = style.numbered === true ? [`number:${given}`] : [];
+      const token = Buffer.from([...asked.slice(-scopes), ...number].join(' ')).toString('base64url');
+      const body = filled(Object.fromEntries(fields.map((field) => [field, token])), length);
       answer(200, { headers: { 'content-type': 'application/json' }, body })(next)(request, response);
       return;
     }
@@ -44,6 +51,11 @@ export function tokens(style: TokenStyle = {}): Fault {
     const body = JSON.stringify({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] });
     answer(401, { headers: { ...told, 'content-type': 'application/json' }, body })(next)(request, response);
   };
+}
+
+function filled(fields: Record<string, string>, length: number): string {
+  const missing = length - JSON.stringify({ ...fields, filler: '' }).length;
+  return JSON.stringify(missing < 0 ? fields : { ...fields, filler: 'x'.repeat(missing) });
 }
 
 function allows(token: string, { method = '', url = '' }: IncomingMessage): boolean {

@@ -264,6 +264,31 @@ describe('tokens', () => {
     expect(http.seen).toHaveLength(2);
   });
 
+  it('are sent once more where the token service gives the same again', async () => {
+    const http = tokenServer(() => ({ body: { token: 'same' } }));
+    const auth = authorizer(http);
+    await call(auth, access(pull('app')), wants());
+    let forgotten = true;
+    const once = (): boolean => !forgotten || (forgotten = false);
+    expect(await call(auth, access(pull('app')), wants(once))).toEqual(['Bearer same', 'Bearer same']);
+    expect(http.seen).toHaveLength(2);
+    await expect(
+      call(
+        auth,
+        access(pull('app')),
+        wants(() => false),
+      ),
+    ).rejects.toMatchObject({ code: 'E_UNAUTHORIZED' });
+    expect(http.seen).toHaveLength(3);
+  });
+
+  it("that are no token service's are not sent twice", async () => {
+    const auth = authorizer(tokenServer(), bearerCredential('mine', 'test'));
+    const sent = await call(auth, access(pull('app')), wants());
+    const headers = fakeHeaders({ 'www-authenticate': bearer });
+    await expect(auth.challenged(access(pull('app')), headers, sent[1])).rejects.toThrow(/refused/);
+  });
+
   it('are not renewed again for a request that was answered late', async () => {
     const http = tokenServer();
     const auth = authorizer(http, me);

@@ -99,6 +99,7 @@ describe('fetchToken', () => {
     [401, 'E_UNAUTHORIZED'],
     [403, 'E_UNAUTHORIZED'],
     [404, 'E_UNAUTHORIZED'],
+    [408, 'E_UNAVAILABLE'],
     [429, 'E_RATE_LIMITED'],
     [503, 'E_UNAVAILABLE'],
   ])('turns %i into %s', async (status, code) => {
@@ -111,7 +112,6 @@ describe('fetchToken', () => {
   });
 
   it.each([
-    '',
     'null',
     '[]',
     '<html>',
@@ -123,6 +123,37 @@ describe('fetchToken', () => {
   ])('refuses a 200 without a usable token: %s', async (body) => {
     await expect(fetchToken(answering({ body }), request)).rejects.toMatchObject({ code: 'E_UNAUTHORIZED' });
   });
+
+  it('asks again for half a document, as often as it may', async () => {
+    const http = answering({ body: '' }, { body: '{"token":"t' }, { body: { token: 't' } });
+    const waited: number[] = [];
+    const backoff = (failures: number): Promise<void> => {
+      waited.push(failures);
+      return Promise.resolve();
+    };
+    expect((await fetchToken(http, request, { repeats: { retries: 2, backoff } })).value.reveal()).toBe('t');
+    expect(waited).toEqual([1, 2]);
+  });
+
+  it.each(['', ' ', '{', '{"token":"t'])('ends with E_CUT where half a document is all: %j', async (body) => {
+    const http = fakeHttp(() => ({ body }));
+    const repeats = { retries: 1, backoff: () => Promise.resolve() };
+    await expect(fetchToken(http, request, { repeats })).rejects.toMatchObject({
+      code: 'E_CUT',
+      status: 200,
+    });
+    expect(http.seen).toHaveLength(2);
+  });
+
+  it.each([{ status: 503 }, { status: 403 }, { body: '{}' }])(
+    'leaves it at what was answered as a whole: %j',
+    async (answer) => {
+      const http = fakeHttp(() => answer);
+      const repeats = { retries: 4, backoff: () => Promise.resolve() };
+      await expect(fetchToken(http, request, { repeats })).rejects.toThrow();
+      expect(http.seen).toHaveLength(1);
+    },
+  );
 
   it('stops at a giant answer', async () => {
     const http = answering({ body: JSON.stringify({ token: 't', padding: 'x'.repeat(300_000) }) });
