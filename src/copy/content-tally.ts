@@ -1,5 +1,6 @@
 import type { Descriptor } from '../spec/descriptor.js';
 import type { BlobState, CopyEvent } from './events.js';
+import { Extent } from './extent.js';
 import type { BlobCounts } from './report.js';
 
 /** What moved to one repository. */
@@ -13,7 +14,7 @@ export interface ContentCounts {
 export type Moved = 'copied' | 'mounted' | 'skipped';
 
 /**
- * Counts each blob and manifest of one repository once, by what became of it in the end (one that was found missing
+ * Counts each blob and manifest that one image brought to one repository once, by what became of it in the end (one that was found missing
  * after all and brought again counts as copied), and tells it as it happens.
  */
 export class ContentTally {
@@ -26,32 +27,29 @@ export class ContentTally {
   readonly #emit: (event: CopyEvent) => void;
   readonly #blobs = new Map<string, Moved>();
   readonly #manifests = new Map<string, 'copied' | 'skipped'>();
-  readonly #known = new Set<string>();
-  #bytes = 0;
-  /** Manifests that are known of and not read yet, the root at first; the walk is complete when none is left. */
-  #unread = 1;
+  readonly #extent: Extent;
 
-  /** @param target the repository's printed name. */
-  constructor(target: string, emit: (event: CopyEvent) => void) {
+  /**
+   * @param target the repository's printed name.
+   * @param extent what is known of all images of the repository, this one among them.
+   */
+  constructor(target: string, emit: (event: CopyEvent) => void, extent: Extent = new Extent()) {
     this.#target = target;
     this.#emit = emit;
+    this.#extent = extent;
+    this.found(); // the root
   }
 
   /** A manifest became known that is to be read, unless the target has it. */
   found(): void {
-    this.#unread += 1;
+    this.#extent.found();
   }
 
   /** A manifest needs no more reading: what it names is known, these blobs among it. */
   read(blobs: readonly Descriptor[]): void {
-    this.#unread -= 1;
-    for (const { digest, size } of blobs) {
-      if (!this.#known.has(digest)) this.#bytes += size;
-      this.#known.add(digest);
-    }
-    const bytes = this.#bytes;
-    const complete = this.#unread === 0;
-    this.#emit({ type: 'walked', target: this.#target, blobs: this.#known.size, bytes, complete });
+    this.#extent.read(blobs);
+    const { blobs: known, bytes, isComplete } = this.#extent;
+    this.#emit({ type: 'walked', target: this.#target, blobs: known, bytes, complete: isComplete });
   }
 
   blob(descriptor: Descriptor, state: Moved): void {
@@ -61,11 +59,6 @@ export class ContentTally {
     this.#blobs.set(digest, state);
     this.#add(state, 1, size);
     this.tell(descriptor, state);
-  }
-
-  /** What became of a blob, as far as is known. */
-  stateOf(digest: string): Moved | undefined {
-    return this.#blobs.get(digest);
   }
 
   foreign(descriptor: Descriptor): void {

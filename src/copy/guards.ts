@@ -3,6 +3,7 @@ import { isIndexType } from '../spec/media-types.js';
 import { formatPlatform, isAttestation, matchesPlatform, type Platform } from '../spec/platform.js';
 import type { CopyJob, CopyTarget, SourceGuard } from './job.js';
 import { configPlatform, type SourceJob } from './root.js';
+import type { Previous } from './prove.js';
 import type { TagState } from './tag-state.js';
 import type { Node, Walk } from './walk.js';
 
@@ -72,6 +73,21 @@ export function brokenGuard(target: CopyTarget, state: TagState, digest: string)
     return broken(`${reference} exists already as ${now}, and is not to be overwritten`, 'target');
   }
   return undefined;
+}
+
+/** The error for a guarded tag that is no longer what it was when the copy began. */
+export function movedMeanwhile(
+  { reference }: CopyTarget,
+  previous: string | null,
+  state: { readonly previous: Previous },
+): RegferryError {
+  const was = previous ?? 'absent';
+  const now = state.previous ?? (state.previous === null ? 'absent' : 'not to be seen');
+  return new RegferryError(
+    'E_TAG_MOVED',
+    `${reference} was ${was} when the copy began and is ${now}: someone else moved it meanwhile; it was left so`,
+    { side: 'target' },
+  );
 }
 
 function broken(why: string, side: 'source' | 'target'): RegferryError {

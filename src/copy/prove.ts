@@ -9,7 +9,7 @@ export type Previous = string | null | undefined;
 
 /** What {@link prove} compares, and how it waits. */
 export interface Proof {
-  readonly target: ContentTarget;
+  readonly target: Pick<ContentTarget, 'resolve' | 'fetch'>;
   readonly key: ManifestKey;
   /** How the reference is printed. */
   readonly reference: string;

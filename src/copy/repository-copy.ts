@@ -10,40 +10,55 @@ import type { Lanes } from './lanes.js';
 import { linkedSignal } from './linked-signal.js';
 import { distinct, missesContent, saysMissing } from './missing-content.js';
 import { isCorrupt, refetching } from './refetching.js';
+import type { RepositoryMemory } from './repository-memory.js';
 import { resuming } from './resuming.js';
 import { lookUp } from './tag-state.js';
 import type { Node, Walk } from './walk.js';
 
-/** What all repositories of a run share. */
+/** What all repositories share that one image is copied to. */
 export interface Shared {
   readonly job: CopyJob;
   readonly walk: Walk;
   readonly ledger: BlobLedger;
+  /** The work is other images' work too: what fails of it stops nothing else. @default false */
+  readonly keepGoing?: boolean | undefined;
+}
+
+/** Which repository an image is brought to. */
+export interface Destination {
+  readonly target: ContentTarget;
+  readonly lanes: Lanes;
+  readonly memory: RepositoryMemory;
+  /** The repository is likely empty, so that children are read at the source while the target is asked for them. */
+  readonly fresh: boolean;
 }
 
 /**
  * Brings everything that a manifest names to one repository: blobs as soon as their manifest is known, child manifests
- * by digest once all that they name is there. Each digest is handled once. The first failure stops the rest.
+ * by digest once all that they name is there. Each digest is handled once. The first failure stops the rest, unless other
+ * images need it.
  */
 export class RepositoryCopy {
   readonly #tally: ContentTally;
   readonly #shared: Shared;
   readonly #target: ContentTarget;
   readonly #lanes: Lanes;
-  readonly #abort = new AbortController();
+  readonly #memory: RepositoryMemory;
+  readonly #stop: (reason: unknown) => void;
   readonly #signal: AbortSignal;
-  /** The repository is likely empty, so that children are read at the source while the target is asked for them. */
   readonly #fresh: boolean;
-  readonly #blobs = new Map<string, Promise<void>>();
-  readonly #manifests = new Map<string, Promise<void>>();
 
-  constructor(shared: Shared, target: ContentTarget, lanes: Lanes, fresh: boolean) {
+  constructor(shared: Shared, { target, lanes, memory, fresh }: Destination) {
+    const { job, keepGoing = false } = shared;
+    const abort = new AbortController();
     this.#shared = shared;
     this.#target = target;
     this.#lanes = lanes;
-    this.#fresh = fresh && !shared.job.source.metered;
-    this.#signal = linkedSignal(shared.job.signal, this.#abort.signal);
-    this.#tally = new ContentTally(target.toString(), shared.job.emit);
+    this.#memory = memory;
+    this.#fresh = fresh && !job.source.metered;
+    this.#stop = keepGoing ? () => undefined : (reason) => abort.abort(reason);
+    this.#signal = keepGoing ? job.signal : linkedSignal(job.signal, abort.signal);
+    this.#tally = new ContentTally(target.toString(), job.emit, memory.extent);
   }
 
   /** What has moved so far; the numbers go on changing while the copy runs. */
@@ -56,8 +71,10 @@ export class RepositoryCopy {
     await this.#named(root, 0);
   }
 
-  /** Runs `write`, and once more after filling in again what the registry then misses (MANIFEST_BLOB_UNKNOWN and kin). */
-  async publish(node: Node, write: () => Promise<void>, depth = 0): Promise<void> {
+  /** Runs `put`, and once more after filling in again what the registry then misses (MANIFEST_BLOB_UNKNOWN and kin). */
+  async publish(node: Node, put: () => Promise<void>, depth = 0): Promise<void> {
+    const { digest } = node.manifest.descriptor;
+    const write = (): Promise<void> => this.#memory.writing(digest, () => this.#lanes.check(put));
     try {
       await write();
     } catch (error) {
@@ -74,11 +91,11 @@ export class RepositoryCopy {
     const blobs = node.blobs.map((descriptor) => this.#blob(descriptor));
     const children = node.children.map((descriptor) => this.#child(descriptor, depth + 1));
     this.#tally.read(node.blobs.filter((descriptor) => !this.#leavesOut(descriptor)));
-    await gather([...children, ...blobs], (reason) => this.#abort.abort(reason));
+    await gather([...children, ...blobs], this.#stop);
   }
 
   #child(descriptor: Descriptor, depth: number): Promise<void> {
-    return once(this.#manifests, descriptor.digest, async () => {
+    return this.#memory.once('manifest', descriptor, async () => {
       const { walk } = this.#shared;
       this.#tally.found();
       const early = this.#fresh ? walk.child(descriptor, depth) : undefined;
@@ -98,16 +115,14 @@ export class RepositoryCopy {
 
   async #putChild(node: Node, depth: number): Promise<void> {
     const { manifest } = node;
-    const write = (): Promise<void> =>
-      this.#lanes.check(() => this.#target.putManifest(manifest, { signal: this.#signal }));
-    await this.publish(node, write, depth);
+    await this.publish(node, () => this.#target.putManifest(manifest, { signal: this.#signal }), depth);
     this.#tally.manifest(manifest.descriptor, 'copied');
   }
 
   #blob(descriptor: Descriptor): Promise<void> {
     // The same bytes may be a foreign layer in one manifest and an ordinary one in another.
-    const key = this.#leavesOut(descriptor) ? `foreign ${descriptor.digest}` : descriptor.digest;
-    return once(this.#blobs, key, async () => {
+    const kind = this.#leavesOut(descriptor) ? 'foreign' : 'blob';
+    return this.#memory.once(kind, descriptor, async () => {
       if (this.#leavesOut(descriptor)) {
         this.#tally.foreign(descriptor);
         return;
@@ -115,8 +130,13 @@ export class RepositoryCopy {
       const there = await this.#lanes.check(() => this.#target.has(descriptor, { signal: this.#signal }));
       const { host, repository } = this.#target.place;
       if (there) this.#shared.ledger.found(host, descriptor.digest, repository);
-      this.#tally.blob(descriptor, there ? 'skipped' : await this.#bring(descriptor));
+      this.#count(descriptor, there ? 'skipped' : await this.#bring(descriptor));
     });
+  }
+
+  #count(descriptor: Descriptor, moved: Moved): void {
+    if (moved === 'copied') this.#memory.copied(descriptor);
+    this.#tally.blob(descriptor, moved);
   }
 
   #leavesOut({ mediaType }: Descriptor): boolean {
@@ -197,18 +217,18 @@ export class RepositoryCopy {
     this.#shared.job.emit({ type: 'note', message });
     const brought = blobs.map(async (blob) => {
       const outcome = await this.#lanes.transfer(blob.size, () => this.#put(blob, undefined));
-      if (outcome === 'copied') this.#tally.blob(blob, 'copied');
+      if (outcome === 'copied') this.#count(blob, 'copied');
     });
     const written = children.map(async (descriptor) => {
       await this.#putChild(await this.#shared.walk.child(descriptor, depth + 1), depth + 1);
     });
-    await gather([...brought, ...written], (reason) => this.#abort.abort(reason));
+    await gather([...brought, ...written], this.#stop);
     return true;
   }
 
   /** What the target said to have or to have mounted, and what it has lost since it came; everything where that is nothing. */
   async #doubtful(blobs: readonly Descriptor[]): Promise<readonly Descriptor[]> {
-    const isCopied = ({ digest }: Descriptor): boolean => this.#tally.stateOf(digest) === 'copied';
+    const isCopied = (blob: Descriptor): boolean => this.#memory.isCopied(blob);
     const doubted = blobs.filter((blob) => !isCopied(blob));
     const lost = await this.#absent(blobs.filter(isCopied));
     return doubted.length + lost.length === 0 ? blobs : [...doubted, ...lost];
@@ -220,14 +240,7 @@ export class RepositoryCopy {
       const there = await this.#lanes.check(() => this.#target.has(blob, { signal: this.#signal }));
       if (!there) absent.push(blob);
     });
-    await gather(asked, (reason) => this.#abort.abort(reason));
+    await gather(asked, this.#stop);
     return absent;
   }
-}
-
-/** One task a key: later callers get the first one's promise. */
-function once(tasks: Map<string, Promise<void>>, key: string, start: () => Promise<void>): Promise<void> {
-  let task = tasks.get(key);
-  if (task === undefined) tasks.set(key, (task = start()));
-  return task;
 }

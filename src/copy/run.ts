@@ -7,9 +7,29 @@ import { FIRST_CONNECTIONS, LanesByHost } from './lanes.js';
 import { linkedSignal } from './linked-signal.js';
 import { emptyTargetReport, type TargetReport } from './report.js';
 import type { Shared } from './repository-copy.js';
+import { RepositoryMemories } from './repository-memory.js';
 import { narrowToPlatform } from './root.js';
 import { TargetGroup } from './target-group.js';
 import { Walk, type Node } from './walk.js';
+
+/** What all images of a run share. */
+export interface Run {
+  readonly lanes: LanesByHost;
+  readonly ledger: BlobLedger;
+  readonly memories: RepositoryMemories;
+  /** Ends what is under way for an image that is done or has failed; left out where other images may need it. */
+  readonly stop?: ((reason?: unknown) => void) | undefined;
+}
+
+/** A run that has not begun. `concurrency` is the number of transfers at a time at each host. */
+export function newRun(concurrency: number, stop?: Run['stop']): Run {
+  return {
+    lanes: new LanesByHost(concurrency),
+    ledger: new BlobLedger(),
+    memories: new RepositoryMemories(),
+    stop,
+  };
+}
 
 /** What the engine has to say after a run. */
 export interface CopyOutcome {
@@ -29,15 +49,21 @@ export interface CopyOutcome {
 export async function runCopy(given: CopyJob): Promise<CopyOutcome> {
   const stop = new AbortController();
   const job = { ...given, signal: linkedSignal(given.signal, stop.signal) };
-  const lanes = new LanesByHost(job.concurrency);
-  const walk = new Walk(job.source, lanes.of(job.source.place.host), { signal: job.signal });
-  const shared: Shared = { job, walk, ledger: new BlobLedger() };
-  const groups = grouped(job.targets).map((targets) => {
-    return new TargetGroup(shared, targets, lanes.of(targets[0].store.place.host));
-  });
+  const run = newRun(job.concurrency, (reason) => stop.abort(reason));
   for (const store of new Set([job.source, ...job.targets.map((target) => target.store)])) {
     store.prepare?.(FIRST_CONNECTIONS, { signal: job.signal });
   }
+  return copyImage(run, job);
+}
+
+/** Copies one image of a run; see {@link runCopy}. */
+export async function copyImage(run: Run, job: CopyJob): Promise<CopyOutcome> {
+  const walk = new Walk(job.source, run.lanes.of(job.source.place.host), { signal: job.signal });
+  const shared: Shared = { job, walk, ledger: run.ledger, keepGoing: run.stop === undefined };
+  const groups = grouped(job.targets).map((targets) => {
+    const { place } = targets[0].store;
+    return new TargetGroup(shared, targets, run.lanes.of(place.host), run.memories.of(place));
+  });
   const reports = (): TargetReport[] =>
     job.targets.map((target) => {
       const reported = groups.map((group) => group.reportOf(target)).find((report) => report !== undefined);
@@ -45,19 +71,19 @@ export async function runCopy(given: CopyJob): Promise<CopyOutcome> {
     });
   let root: Descriptor | undefined;
   try {
-    const known = await settledByHead(job, groups);
+    const known = await settledByHead(job, groups, run);
     if (known !== undefined) return { root: known, targets: reports() };
     const node = await readRoot(job, walk);
     root = node.manifest.descriptor;
     await copyToGroups(job, groups, node);
     return { root, targets: reports() };
   } catch (error) {
-    stop.abort(error);
+    run.stop?.(error);
     await Promise.all(groups.map((group) => group.settled()));
     return { root, targets: reports(), error: withSide(error, 'source') };
   } finally {
     // A child may still be read that turned out to be at the target already.
-    stop.abort();
+    run.stop?.();
     await walk.settled();
   }
 }
@@ -92,10 +118,18 @@ async function copyToGroups(job: CopyJob, groups: readonly TargetGroup[], root: 
   stops();
 }
 
-/** Where manifest GETs are metered a HEAD goes first, and may be all that is needed. */
-async function settledByHead(job: CopyJob, groups: readonly TargetGroup[]): Promise<Descriptor | undefined> {
-  if (!job.source.metered || job.platform !== undefined || isGuarded(job)) return undefined;
-  const head = await job.source.resolve(job.key, { signal: job.signal });
+/**
+ * Where manifest GETs are metered, or the targets likely have the image, a HEAD goes first, and may be all that is needed.
+ */
+async function settledByHead(
+  job: CopyJob,
+  groups: readonly TargetGroup[],
+  { lanes }: Run,
+): Promise<Descriptor | undefined> {
+  const { source, key, headFirst = false, signal } = job;
+  if (!source.metered && !headFirst) return undefined;
+  if (job.platform !== undefined || job.sourceGuard !== undefined) return undefined;
+  const head = await lanes.of(source.place.host).check(() => source.resolve(key, { signal }));
   if (head === undefined) return undefined;
   const held = await Promise.all(groups.map((group) => group.holds(head.digest)));
   if (held.includes(false)) return undefined;

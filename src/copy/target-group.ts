@@ -1,11 +1,12 @@
 import type { ContentTarget, Op } from '../content/store.js';
 import { RegferryError, withSide } from '../errors.js';
 import { gather } from './gather.js';
-import { brokenGuard } from './guards.js';
+import { brokenGuard, movedMeanwhile } from './guards.js';
 import { isGuarded, type CopyTarget } from './job.js';
 import { prove } from './prove.js';
 import { emptyTargetReport, type TargetReport } from './report.js';
 import { RepositoryCopy, type Shared } from './repository-copy.js';
+import type { RepositoryMemory } from './repository-memory.js';
 import { lookUp, tagState, type TagState } from './tag-state.js';
 import type { Lanes } from './lanes.js';
 import type { Node } from './walk.js';
@@ -16,27 +17,34 @@ interface Entry {
   state: TagState;
 }
 
-/** The references of one repository that a run writes: content moves once, then each tag is set and read back. */
+/** The references of one repository that an image is copied to: content moves once, then each tag is set and read back. */
 export class TargetGroup {
   readonly #shared: Shared;
   readonly #store: ContentTarget;
   readonly #lanes: Lanes;
+  readonly #memory: RepositoryMemory;
   readonly #entries: Entry[];
   readonly #states: Promise<void>;
   #content: RepositoryCopy | undefined;
 
-  /** Asks at once what each tag is now; see {@link TargetGroup.holds}. */
-  constructor(shared: Shared, targets: readonly [CopyTarget, ...CopyTarget[]], lanes: Lanes) {
+  /** Asks at once what each tag is now, unless that is known; see {@link TargetGroup.holds}. */
+  constructor(
+    shared: Shared,
+    targets: readonly [CopyTarget, ...CopyTarget[]],
+    lanes: Lanes,
+    memory: RepositoryMemory,
+  ) {
     this.#shared = shared;
     this.#store = targets[0].store;
     this.#lanes = lanes;
+    this.#memory = memory;
     this.#entries = targets.map((target) => ({
       target,
       report: emptyTargetReport(target.reference),
-      state: { previous: undefined },
+      state: { previous: target.absent === true ? null : undefined },
     }));
     const asked = this.#entries.map(async (entry) => {
-      entry.state = await lanes.check(() => tagState(entry.target, this.#op));
+      if (entry.target.absent !== true) entry.state = await this.#stateOf(entry.target);
     });
     this.#states = gather(asked, () => undefined);
     this.#states.catch(() => undefined);
@@ -56,11 +64,12 @@ export class TargetGroup {
     return this.#entries.find((entry) => entry.target === target)?.report;
   }
 
-  /** True when every tag is known to be `digest` already. */
+  /** True when every tag is known to be `digest` already, and may be. */
   async holds(digest: string): Promise<boolean> {
     await this.#states;
     return this.#entries.every(({ state, target }) => {
-      return target.tag !== undefined && state.error === undefined && state.previous === digest;
+      const isDone = target.tag !== undefined && state.error === undefined && state.previous === digest;
+      return isDone && brokenGuard(target, state, digest) === undefined;
     });
   }
 
@@ -82,8 +91,13 @@ export class TargetGroup {
     const pending = this.#pending();
     const [first] = pending;
     if (first === undefined) return;
-    const fresh = pending.every(({ report }) => report.previous === null);
-    this.#content = new RepositoryCopy(this.#shared, this.#store, this.#lanes, fresh);
+    const { unlikelyEmpty = false } = this.#shared.job;
+    this.#content = new RepositoryCopy(this.#shared, {
+      target: this.#store,
+      lanes: this.#lanes,
+      memory: this.#memory,
+      fresh: !unlikelyEmpty && pending.every(({ report }) => report.previous === null),
+    });
     Object.assign(first.report, this.#content.counts);
     const content = this.#content;
     if (!this.#isSource()) await this.#reporting(() => content.content(root));
@@ -170,6 +184,10 @@ export class TargetGroup {
     if (previous === digest) settle(report, digest, previous);
   }
 
+  #stateOf(target: CopyTarget): Promise<TagState> {
+    return this.#lanes.check(() => tagState(target, this.#op));
+  }
+
   async #write(root: Node, content: RepositoryCopy, { target, report }: Entry): Promise<void> {
     const { manifest } = root;
     this.#shared.job.signal.throwIfAborted();
@@ -192,7 +210,7 @@ export class TargetGroup {
    */
   async #isDone(root: Node, { target, report }: Entry): Promise<boolean> {
     if (target.tag === undefined || report.previous === undefined || this.#shared.job.dryRun) return false;
-    const state = await tagState(target, this.#op);
+    const state = await this.#stateOf(target);
     if (state.error !== undefined) throw state.error;
     if (state.previous === report.previous) return false;
     const { digest } = root.manifest.descriptor;
@@ -201,20 +219,18 @@ export class TargetGroup {
       settle(report, digest, digest);
       return true;
     }
-    const was = report.previous ?? 'absent';
-    const now = state.previous ?? (state.previous === null ? 'absent' : 'not to be seen');
-    throw new RegferryError(
-      'E_TAG_MOVED',
-      `${target.reference} was ${was} when the copy began and is ${now}: someone else moved it meanwhile; it was left so`,
-      { side: 'target' },
-    );
+    throw movedMeanwhile(target, report.previous, state);
   }
 
   async #prove(root: Node, { target, report }: Entry): Promise<void> {
     const { job } = this.#shared;
     if (job.dryRun) return;
+    const store = this.#store;
     await prove({
-      target: this.#store,
+      target: {
+        fetch: (...args) => this.#lanes.check(() => store.fetch(...args)),
+        resolve: (...args) => this.#lanes.check(() => store.resolve(...args)),
+      },
       key: target.tag === undefined ? root.manifest.descriptor : { tag: target.tag },
       reference: target.reference,
       expected: root.manifest,

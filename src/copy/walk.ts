@@ -42,7 +42,7 @@ export class Walk {
 
   /** Reads the manifest that the walk starts at. */
   async root(key: ManifestKey): Promise<Node> {
-    const node = await this.#read(key);
+    const node = await this.#lanes.check(() => this.#read(key));
     this.#nodes.set(node.manifest.descriptor.digest, Promise.resolve(node));
     return node;
   }

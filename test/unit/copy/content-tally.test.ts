@@ -16,7 +16,6 @@ function tallying() {
 describe('the tally of a repository', () => {
   it('counts blobs and manifests by what became of them in the end', () => {
     const { tally } = tallying();
-    expect(tally.stateOf(a.digest)).toBeUndefined();
     tally.blob(a, 'copied');
     tally.blob(b, 'skipped');
     tally.blob(c, 'mounted');
@@ -35,7 +34,6 @@ describe('the tally of a repository', () => {
       manifests: { copied: 1, skipped: 0 },
       bytes: { copied: 3, mounted: 3, skipped: 0 },
     });
-    expect(tally.stateOf(b.digest)).toBe('copied');
   });
 
   it('tells what it counts', () => {

@@ -1,0 +1,65 @@
+import type { Place } from '../content/store.js';
+import type { Descriptor } from '../spec/descriptor.js';
+import { Extent } from './extent.js';
+
+/**
+ * What a run remembers of one target repository, whichever of its images asks: what was begun with each blob and child
+ * manifest, so that what several images share is handled once, and how that ended. Digests alone, no content.
+ */
+export class RepositoryMemory {
+  /** How much there is to do for the repository. */
+  readonly extent: Extent = new Extent();
+  readonly #tasks = new Map<string, Promise<void>>();
+  readonly #copied = new Set<string>();
+  readonly #writes = new Map<string, Promise<unknown>>();
+
+  /**
+   * One task a blob or child manifest: later callers get the first one's promise, also where it failed. A digest that is
+   * named with another size is another thing; one of the two cannot be.
+   */
+  once(
+    kind: 'blob' | 'foreign' | 'manifest',
+    { digest, size, mediaType }: Descriptor,
+    start: () => Promise<void>,
+  ): Promise<void> {
+    const key = `${kind} ${digest} ${size}${kind === 'manifest' ? ` ${mediaType}` : ''}`;
+    let task = this.#tasks.get(key);
+    if (task === undefined) this.#tasks.set(key, (task = start()));
+    return task;
+  }
+
+  /** Notes that this run uploaded a blob. */
+  copied({ digest }: Descriptor): void {
+    this.#copied.add(digest);
+  }
+
+  /** True for a blob that this run uploaded: nothing but the repository's own loss can make it missing. */
+  isCopied({ digest }: Descriptor): boolean {
+    return this.#copied.has(digest);
+  }
+
+  /** Runs writes of one manifest one after the other, whatever name it gets: Quay refuses concurrent ones (jib#2470). */
+  async writing<T>(digest: string, write: () => Promise<T>): Promise<T> {
+    const before = this.#writes.get(digest);
+    const own = before === undefined ? write() : before.then(write, write);
+    this.#writes.set(digest, own);
+    try {
+      return await own;
+    } finally {
+      if (this.#writes.get(digest) === own) this.#writes.delete(digest);
+    }
+  }
+}
+
+/** The memories of a run, one a repository. */
+export class RepositoryMemories {
+  readonly #memories = new Map<string, RepositoryMemory>();
+
+  /** The memory of the repository at a place. */
+  of({ kind, host, repository }: Place): RepositoryMemory {
+    const key = JSON.stringify([kind, host, repository]);
+    let memory = this.#memories.get(key);
+    if (memory === undefined) this.#memories.set(key, (memory = new RepositoryMemory()));
+    return memory;
+  }
+}
