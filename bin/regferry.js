@@ -27,7 +27,7 @@ async function run() {
   // The optimising WebAssembly compiler takes 35 MB to compile undici's parser, the baseline one next to nothing.
   const v8 = await import('v8');
   v8.setFlagsFromString('--liftoff-only');
-  const cli = /** @type {{ main: (argv: string[]) => Promise<number> }} */ (await built('cli/main.js'));
+  const cli = /** @type {{ main: (argv: string[]) => Promise<number> }} */ (await built('cli.js'));
   process.exitCode = await cli.main(argv);
 }
 

@@ -20,7 +20,7 @@ interface Edge {
 /** The rooms, the highest first, each with the rooms that it may import beside itself. */
 const layers: Readonly<Record<string, readonly string[]>> = {
   index: ['api', 'serve', 'copy', 'registry', 'auth', 'http', 'content', 'spec', 'errors', 'version'],
-  cli: ['api', 'serve', 'copy', 'registry', 'auth', 'http', 'content', 'spec', 'errors', 'version'],
+  cli: ['index', 'api', 'serve', 'copy', 'registry', 'auth', 'http', 'content', 'spec', 'errors', 'version'],
   api: ['serve', 'copy', 'registry', 'auth', 'http', 'content', 'spec', 'errors', 'version'],
   serve: ['content', 'spec', 'errors'],
   copy: ['content', 'spec', 'errors'],

@@ -9,7 +9,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { version } from '../../../src/version.js';
 
 const program = fileURLToPath(new URL('../../../bin/regferry.js', import.meta.url));
-const isBuilt = existsSync(fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url)));
+const isBuilt = existsSync(fileURLToPath(new URL('../../../dist/cli.js', import.meta.url)));
 const children: ChildProcess[] = [];
 
 interface Running {
