@@ -1,6 +1,8 @@
 // The public API, listed by hand. What is not here is not public.
 export { copy, CopyError } from './api/copy.js';
 export type { SourceImage, StoreImage, TargetImage } from './api/images.js';
+export { copyTags, planTags } from './api/copy-tags.js';
+export type { SourceRepository, TargetRepository } from './api/repositories.js';
 export { plan, PlanError } from './api/plan.js';
 export { planPromotion, promote, type PromoteOptions } from './api/promote.js';
 export { apply, type ApplyOptions, type Plan, type PlannedTarget } from './api/apply.js';
@@ -20,7 +22,14 @@ export { serve, type ServeRegistryOptions } from './api/serve.js';
 export { createRegistry, type Registry, type RegistryOptions } from './api/registry.js';
 export { login, logout, type LoginOptions, type LoginOutcome } from './api/login.js';
 export { fromEnvironment, type Environment } from './api/environment.js';
-export type { CommonOptions, CopyOptions, ImageOptions, ReadOptions, SideOptions } from './api/options.js';
+export type {
+  CommonOptions,
+  CopyOptions,
+  CopyTagsOptions,
+  ImageOptions,
+  ReadOptions,
+  SideOptions,
+} from './api/options.js';
 export type { BlobState, CopyEvent, RegferryEvent } from './copy/events.js';
 export type { BlobCounts, CopyPlan, CopyReport, TargetPlan, TargetReport } from './copy/report.js';
 export type {

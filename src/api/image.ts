@@ -1,14 +1,14 @@
-import type { ContentSource, Manifest } from '../content/store.js';
+import type { Manifest } from '../content/store.js';
 import { Lanes } from '../copy/lanes.js';
 import { narrowToPlatform } from '../copy/root.js';
 import { Walk } from '../copy/walk.js';
-import { RegferryError, withSide } from '../errors.js';
+import { withSide } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
-import { parseLocation } from '../spec/location.js';
+import { parseRepositoryLocation } from '../spec/location.js';
 import { parsePlatform } from '../spec/platform.js';
-import { parseRepository } from '../spec/reference.js';
 import { openSource, type OpenedSource } from './images.js';
 import type { ImageOptions, ReadOptions } from './options.js';
+import { openRepository } from './repositories.js';
 import { Session } from './session.js';
 
 /** A reference and what it stands for. */
@@ -44,21 +44,14 @@ export async function manifest(image: string, options: ImageOptions = {}): Promi
 export async function* tags(repository: string, options: ReadOptions = {}): AsyncGenerator<string> {
   const session = new Session({ ...options, onlySource: true });
   try {
-    yield* (await openRepository(session, repository)).tags({ signal: session.signal });
+    yield* (await openRepository(session, parseRepositoryLocation(repository))).tags({
+      signal: session.signal,
+    });
   } catch (error) {
     throw withSide(error, 'source');
   } finally {
     await session.close();
   }
-}
-
-async function openRepository(session: Session, text: string): Promise<ContentSource> {
-  if (!text.startsWith('oci:')) return session.repository(parseRepository(text), 'source', 'pull');
-  const location = parseLocation(text);
-  if (location.kind !== 'layout' || location.tag !== undefined || location.digest !== undefined) {
-    throw new RegferryError('E_REFERENCE', `"${text}": a folder is wanted here, without a tag or digest`);
-  }
-  return session.layout(location.folder);
 }
 
 async function reading<T>(

@@ -67,3 +67,13 @@ export interface CopyOptions extends ImageOptions {
   /** Conditions without which nothing is written. */
   readonly guards?: Guards | undefined;
 }
+
+/** Options of a copy of many tags. Patterns are for whole tags and know `*`, `?`, `[a-z]` and `[!a-z]`. */
+export interface CopyTagsOptions extends Omit<CopyOptions, 'platform' | 'guards'> {
+  /** Patterns of which a tag has to fit one. @default every tag */
+  readonly tags?: readonly string[] | undefined;
+  /** Patterns of which a tag may fit none. @default none */
+  readonly excludeTags?: readonly string[] | undefined;
+  /** What each tag has to be at each target, or that tag is not written; the others are. */
+  readonly guards?: Pick<Guards, 'ifTarget' | 'noClobber'> | undefined;
+}

@@ -48,16 +48,21 @@ export async function planned(
   try {
     return planOf(await runReported(source, targets, options, { dryRun: true, allOrNothing }));
   } catch (error) {
-    if (error instanceof CopyError) throw new PlanError(causeOf(error), planOf(error.report));
-    throw error;
+    throw planFailure(error, planOf);
   }
+}
+
+/** What to throw where a dry run threw `error`: a {@link PlanError} with what could be found out. */
+export function planFailure(error: unknown, planOf: (report: CopyReport) => CopyPlan): unknown {
+  return error instanceof CopyError ? new PlanError(causeOf(error), planOf(error.report)) : error;
 }
 
 function causeOf(error: CopyError): RegferryError {
   return isRegferryError(error.cause) ? error.cause : error;
 }
 
-function targetPlan(report: TargetReport): TargetPlan {
+/** What a dry run says of one target. */
+export function targetPlan(report: TargetReport): TargetPlan {
   const { reference, digest, changed, blobs, manifests, bytes, error, previous } = report;
   return {
     reference,

@@ -1,7 +1,7 @@
 import type { CopyPlan, CopyReport } from '../copy/report.js';
 import { RegferryError } from '../errors.js';
-import { formatLocation, parseLocation, type Location } from '../spec/location.js';
-import { parseRepository, parseTag } from '../spec/reference.js';
+import { formatLocation, parseLocation, parseRepositoryLocation, type Location } from '../spec/location.js';
+import { parseTag } from '../spec/reference.js';
 import { runReported } from './copy.js';
 import type { CopyOptions, SideOptions } from './options.js';
 import { planned } from './plan.js';
@@ -64,17 +64,8 @@ function taggedReferences(
   const names = (typeof tags === 'string' ? [tags] : tags).map(parseTag);
   if (names.length === 0) throw new RegferryError('E_USAGE', 'a promotion needs at least one tag');
   if (to?.length === 0) throw new RegferryError('E_USAGE', 'a promotion needs at least one repository');
-  const places = to === undefined ? [parseLocation(source)] : to.map(parsePlace);
+  const places = to === undefined ? [parseLocation(source)] : to.map(parseRepositoryLocation);
   return places.flatMap((place) => names.map((tag) => formatLocation(tagged(place, tag))));
-}
-
-function parsePlace(text: string): Location {
-  if (!text.startsWith('oci:')) return { kind: 'registry', reference: parseRepository(text) };
-  const location = parseLocation(text);
-  if (location.kind === 'layout' && (location.tag !== undefined || location.digest !== undefined)) {
-    throw new RegferryError('E_REFERENCE', `"${text}": a folder is wanted here, without a tag or digest`);
-  }
-  return location;
 }
 
 function tagged(place: Location, tag: string): Location {

@@ -6,6 +6,7 @@ export type Api = Pick<
   typeof library,
   | 'apply'
   | 'copy'
+  | 'copyTags'
   | 'createReceipt'
   | 'digest'
   | 'formatPlan'
@@ -18,6 +19,7 @@ export type Api = Pick<
   | 'parseReceipt'
   | 'plan'
   | 'planPromotion'
+  | 'planTags'
   | 'promote'
   | 'serve'
   | 'tags'

@@ -60,6 +60,8 @@ export interface Copying<O> {
   readonly work: (options: O) => Promise<CopyReport>;
   /** What stderr says about a target that has the image. @default what was copied */
   readonly summary?: (target: TargetReport, report: CopyReport) => string;
+  /** What stderr says of all targets together, in place of a line for each. */
+  readonly overall?: (report: CopyReport) => string;
   /** Keeps a record of what was done, also of what was done before a failure. Throws what kept it from that. */
   readonly record?: (report: CopyReport) => Promise<void>;
 }
@@ -87,24 +89,24 @@ export async function runCopying<O extends CommonOptions>(
     throw error;
   }
   if (call.settings.json) await call.stdout.line(jsonText(copyDocument(report)));
-  else await tellReport(call, report, copying.summary);
+  else await tellReport(call, report, copying);
 }
 
 /** Tells what was done all the same. Nothing that fails here must hide why the copy failed. */
 async function tellFailed<O>(
   call: Call,
-  { record, summary }: Copying<O>,
+  copying: Copying<O>,
   error: unknown,
   isCopyFailure: boolean,
 ): Promise<void> {
   const carried = reportOf(error);
   if (carried?.kind !== 'copy') return;
   if (isCopyFailure) {
-    await record?.(carried.report).catch((unrecorded: unknown) => {
+    await copying.record?.(carried.report).catch((unrecorded: unknown) => {
       call.log.write('error', errorLine(toRegferryError(unrecorded), false));
     });
   }
-  if (!call.settings.json) await tellReport(call, carried.report, summary).catch(() => undefined);
+  if (!call.settings.json) await tellReport(call, carried.report, copying).catch(() => undefined);
 }
 
 function progressOf({ area, log, io, colour, settings }: Call, values: Values<CopyingValues>): Progress {
@@ -119,11 +121,13 @@ function progressOf({ area, log, io, colour, settings }: Call, values: Values<Co
 }
 
 /** Results on stdout, and what it took on stderr: for the targets that have the image now. */
-async function tellReport(call: Call, report: CopyReport, summary = targetSummary): Promise<void> {
+async function tellReport<O>(call: Call, report: CopyReport, copying: Copying<O>): Promise<void> {
+  const { summary = targetSummary, overall } = copying;
   for (const target of report.targets) {
     // Where the source failed, a target may have no error of its own and still not have the image.
     if (target.error !== undefined || (!report.ok && target.verified === undefined)) continue;
     await call.stdout.line(targetLine(target));
+    if (overall !== undefined) continue;
     call.log.write('info', summary(target, report), {
       event: 'target',
       reference: target.reference,
@@ -135,6 +139,15 @@ async function tellReport(call: Call, report: CopyReport, summary = targetSummar
       durationMs: report.durationMs,
     });
   }
+  if (overall === undefined || report.targets.length === 0) return;
+  call.log.write('info', overall(report), { event: 'summary', durationMs: report.durationMs });
+}
+
+/** Where a plan goes besides to the people who read it, and how it is told to them. */
+interface Planning {
+  readonly planOut?: string | undefined;
+  /** @default every target in full */
+  readonly text?: (plan: CopyPlan) => string[];
 }
 
 /**
@@ -145,7 +158,7 @@ export async function runPlanning(
   call: Call,
   api: Api,
   work: () => Promise<CopyPlan>,
-  planOut: string | undefined,
+  { planOut, text = planText }: Planning,
 ): Promise<void> {
   const file = planOut === undefined ? undefined : await WholeFile.prepare(planOut);
   let plan: CopyPlan;
@@ -155,20 +168,16 @@ export async function runPlanning(
   } catch (error) {
     const carried = reportOf(error);
     if (carried?.kind === 'plan' && !call.settings.json) {
-      await tellPlan(call, carried.report).catch(() => undefined);
+      await tellPlan(call, text(carried.report)).catch(() => undefined);
     }
     throw error;
   } finally {
     await file?.discard();
   }
   if (call.settings.json) await call.stdout.line(jsonText(planDocument(plan)));
-  else await tellPlan(call, plan);
+  else await tellPlan(call, text(plan));
 }
 
-async function tellPlan(call: Call, plan: CopyPlan): Promise<void> {
-  await call.stdout.write(
-    planText(plan)
-      .map((line) => `${line}\n`)
-      .join(''),
-  );
+async function tellPlan(call: Call, lines: readonly string[]): Promise<void> {
+  await call.stdout.write(lines.map((line) => `${line}\n`).join(''));
 }

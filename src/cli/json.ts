@@ -83,9 +83,10 @@ function targetDocument(target: TargetReport): object {
 }
 
 function targetPlanDocument(target: TargetPlan): object {
-  const { reference, changed, previous, blobs, manifests, bytes, error } = target;
+  const { reference, digest, changed, previous, blobs, manifests, bytes, error } = target;
   return {
     reference,
+    digest,
     changed,
     previous,
     blobs,

@@ -50,6 +50,53 @@ export function movedText({ blobs, bytes }: Pick<TargetReport, 'blobs' | 'bytes'
   return parts.join(', ');
 }
 
+/** What was done to many tags, for a person: `12 tags copied (34 blobs, 12.3 MB), 188 unchanged, 2 failed; 3.2 s`. */
+export function tagsSummary({ targets, durationMs }: CopyReport): string {
+  const failures = targets.flatMap(({ error }) => (error === undefined ? [] : [error]));
+  const interrupted = failures.filter(({ code }) => code === 'E_ABORTED').length;
+  const copied = targets.filter(({ changed, error }) => changed && error === undefined).length;
+  const blobs = sum(targets, (target) => target.blobs.copied);
+  const bytes = sum(targets, (target) => target.bytes.copied);
+  const mounted = sum(targets, (target) => target.blobs.mounted);
+  return [
+    `${count(copied, 'tag')} copied (${count(blobs, 'blob')}, ${formatBytes(bytes)}${mounted > 0 ? `, ${mounted} mounted` : ''})`,
+    `${targets.length - copied - failures.length} unchanged`,
+    `${failures.length - interrupted} failed`,
+    ...(interrupted > 0 ? [`${interrupted} interrupted`] : []),
+  ]
+    .join(', ')
+    .concat(`; ${formatDuration(durationMs)}`);
+}
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
+}
+
+/** What a copy of many tags would do, for a person: a line a tag and target, and what it comes to. */
+export function tagsPlanText(plan: CopyPlan): string[] {
+  const { targets } = plan;
+  const copied = targets.filter(({ changed, error }) => changed && error === undefined);
+  const failed = targets.filter(({ error }) => error !== undefined).length;
+  const blobs = sum(targets, (target) => target.blobs.copy);
+  const bytes = sum(targets, (target) => target.bytes.copy);
+  return [
+    `source ${plan.source.reference}`,
+    ...targets.map(tagPlanLine),
+    `${count(copied.length, 'tag')} to copy (${count(blobs, 'blob')}, ${formatBytes(bytes)}), ${targets.length - copied.length - failed} unchanged, ${failed} failed`,
+    NOTHING_WRITTEN,
+  ];
+}
+
+function tagPlanLine(target: TargetPlan): string {
+  const { reference, digest = 'unknown', blobs, bytes, error } = target;
+  if (error !== undefined) return `target ${reference}: failed, ${error.message}`;
+  if (!target.changed) return `target ${reference}: ${tagMove(target, digest)}`;
+  const moved = `copy ${blobs.copy} (${formatBytes(bytes.copy)}), mount ${blobs.mount}, skip ${blobs.skip}`;
+  return `target ${reference}: ${tagMove(target, digest)}; blobs ${moved}`;
+}
+
+const NOTHING_WRITTEN = 'nothing was written: this was a dry run';
+
 /** What a copy would do, for a person: the source, and each target with its tag, blobs and manifests. */
 export function planText(plan: CopyPlan): string[] {
   const { reference, digest = 'unknown', mediaType, size } = plan.source;
@@ -64,7 +111,7 @@ export function planText(plan: CopyPlan): string[] {
     ...(plan.expected === undefined
       ? []
       : [`requests about ${plan.expected.source} at the source, ${plan.expected.target} at the targets`]),
-    'nothing was written: this was a dry run',
+    NOTHING_WRITTEN,
   ];
 }
 

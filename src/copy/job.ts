@@ -29,8 +29,8 @@ export interface CopyTarget {
   /** What the root's digest must be, or nothing is written (E_GUARD). */
   readonly expect?: Digest | undefined;
   readonly guard?: TargetGuard | undefined;
-  /** The tag is known to be absent, and need not be asked for. @default false */
-  readonly absent?: boolean | undefined;
+  /** Known to be absent, so that it need not be asked for: this tag, or every tag of the repository. */
+  readonly absent?: 'tag' | 'repository' | undefined;
   /** How the reference is printed. */
   readonly reference: string;
 }
@@ -42,8 +42,6 @@ export interface CopyJob {
   readonly targets: readonly CopyTarget[];
   /** The targets likely have it, so that a HEAD goes before the GET, as it does where GETs are metered. @default false */
   readonly headFirst?: boolean | undefined;
-  /** The target repositories hold more images, so that an absent tag does not make them likely empty. @default false */
-  readonly unlikelyEmpty?: boolean | undefined;
   /** Copy only this platform's manifest out of an index; a lone manifest must be of it. */
   readonly platform?: Platform | undefined;
   /** Copy the blobs of non-distributable layers too. */

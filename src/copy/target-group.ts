@@ -24,6 +24,7 @@ export class TargetGroup {
   readonly #lanes: Lanes;
   readonly #memory: RepositoryMemory;
   readonly #entries: Entry[];
+  readonly #op: Op;
   readonly #states: Promise<void>;
   #content: RepositoryCopy | undefined;
 
@@ -38,13 +39,14 @@ export class TargetGroup {
     this.#store = targets[0].store;
     this.#lanes = lanes;
     this.#memory = memory;
+    this.#op = { signal: shared.job.signal };
     this.#entries = targets.map((target) => ({
       target,
       report: emptyTargetReport(target.reference),
-      state: { previous: target.absent === true ? null : undefined },
+      state: { previous: target.absent === undefined ? undefined : null },
     }));
     const asked = this.#entries.map(async (entry) => {
-      if (entry.target.absent !== true) entry.state = await this.#stateOf(entry.target);
+      if (entry.target.absent === undefined) entry.state = await this.#stateOf(entry.target);
     });
     this.#states = gather(asked, () => undefined);
     this.#states.catch(() => undefined);
@@ -53,10 +55,6 @@ export class TargetGroup {
   /** Waits until nothing of this group runs any more. */
   async settled(): Promise<void> {
     await this.#states.catch(() => undefined);
-  }
-
-  get #op(): Op {
-    return { signal: this.#shared.job.signal };
   }
 
   /** The report of a reference, filled in as the copy goes. */
@@ -91,12 +89,13 @@ export class TargetGroup {
     const pending = this.#pending();
     const [first] = pending;
     if (first === undefined) return;
-    const { unlikelyEmpty = false } = this.#shared.job;
+    // An absent tag makes an empty repository likely, unless it is known to have others.
+    const fresh = pending.every(({ report, target }) => report.previous === null && target.absent !== 'tag');
     this.#content = new RepositoryCopy(this.#shared, {
       target: this.#store,
       lanes: this.#lanes,
       memory: this.#memory,
-      fresh: !unlikelyEmpty && pending.every(({ report }) => report.previous === null),
+      fresh,
     });
     Object.assign(first.report, this.#content.counts);
     const content = this.#content;

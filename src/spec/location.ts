@@ -2,7 +2,7 @@ import { RegferryError } from '../errors.js';
 import { parseDigest } from './digest.js';
 import type { Digest } from './digest.js';
 import { printable } from './printable.js';
-import { formatReference, parseReference, parseTag } from './reference.js';
+import { formatReference, parseReference, parseRepository, parseTag } from './reference.js';
 import type { Reference } from './reference.js';
 
 /** Where an image is: in a registry, or in an OCI image layout folder. */
@@ -35,6 +35,18 @@ export function parseLocation(text: string): Location {
   }
   if (text.startsWith(LAYOUT)) return parseLayout(text);
   return { kind: 'registry', reference: parseReference(text) };
+}
+
+/** A place for images, without a tag and digest: `[registry/]repository` or `oci:FOLDER`. Throws E_REFERENCE. */
+export function parseRepositoryLocation(text: string): Location {
+  const location = parseLocation(text);
+  if (location.kind === 'registry') return { kind: 'registry', reference: parseRepository(text) };
+  if (location.tag === undefined && location.digest === undefined) return location;
+  const folder = formatLocation({ kind: 'layout', folder: location.folder });
+  throw new RegferryError(
+    'E_REFERENCE',
+    `"${printable(text, 200)}": a folder is wanted here, without a tag or digest: ${printable(folder, 200)}`,
+  );
 }
 
 /** The location as it would be written on the command line. {@link parseLocation} reads it back. */

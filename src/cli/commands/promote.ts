@@ -81,7 +81,7 @@ async function promote(call: Call, values: Values<PromoteValues>): Promise<void>
   const guards = guardsOf(values);
   const own: PromoteOptions = { ...options, to: values.to, guards };
   if (values['dry-run'] === true) {
-    await runPlanning(call, api, () => api.planPromotion(source, tags, own), planOut);
+    await runPlanning(call, api, () => api.planPromotion(source, tags, own), { planOut });
     return;
   }
   const what = { api, title: 'regferry promote', receipt: values.receipt, guards };

@@ -163,6 +163,8 @@ export function fakeApi(api: Partial<Api>): Api {
   return {
     copy: refuse('copy'),
     plan: refuse('plan'),
+    copyTags: refuse('copyTags'),
+    planTags: refuse('planTags'),
     digest: refuse('digest'),
     manifest: refuse('manifest'),
     tags: refuse('tags'),

@@ -1,5 +1,6 @@
 import { MemoryStore } from '../../../src/content/memory-store.js';
 import type { ContentTarget, ManifestKey } from '../../../src/content/store.js';
+import { runAllTags, type TagsJob, type TagsOutcome } from '../../../src/copy/all-tags.js';
 import type { CopyEvent } from '../../../src/copy/events.js';
 import type { CopyJob, CopyTarget } from '../../../src/copy/job.js';
 import { runCopy, type CopyOutcome } from '../../../src/copy/run.js';
@@ -80,7 +81,10 @@ export function recordedStore(
       noted(`fetch ${names.ofKey(key)}`, () => (other.fetch ?? memory.fetch.bind(memory))(key, op)),
     open: (blob, options) =>
       noted(`open ${names.of(blob.digest)}`, () => (other.open ?? memory.open.bind(memory))(blob, options)),
-    tags: (op) => memory.tags(op),
+    tags: (op) => {
+      calls.push('tags');
+      return (other.tags ?? memory.tags.bind(memory))(op);
+    },
     has: (blob, op) =>
       noted(`has ${names.of(blob.digest)}`, () => (other.has ?? memory.has.bind(memory))(blob, op)),
     put: (blob, open, options = {}) => {
@@ -117,13 +121,29 @@ export interface Run extends CopyOutcome {
   readonly backoffs: number[];
 }
 
+/** What was told and waited for. */
+type Told = Pick<Run, 'events' | 'sleeps' | 'backoffs'>;
+
 /** Copies, as a job with these settings. */
 export async function run(job: Pick<CopyJob, 'source' | 'targets'> & Partial<CopyJob>): Promise<Run> {
+  const { told, settings } = atOnce();
+  return { ...(await runCopy({ key: { tag: '1' }, ...settings, ...job })), ...told };
+}
+
+/** Copies tags, as a job with these settings: all of them, if it does not say which. */
+export async function runTags(
+  job: Pick<TagsJob, 'source' | 'targets'> & Partial<TagsJob>,
+): Promise<TagsOutcome & Told> {
+  const { told, settings } = atOnce();
+  return { ...(await runAllTags({ selects: () => true, ...settings, ...job })), ...told };
+}
+
+/** Settings of a job that waits for nothing, and notes what it tells. */
+function atOnce(): { told: Told; settings: Omit<CopyJob, 'source' | 'targets' | 'key'> } {
   const events: CopyEvent[] = [];
   const sleeps: number[] = [];
   const backoffs: number[] = [];
-  const outcome = await runCopy({
-    key: { tag: '1' },
+  const settings: Omit<CopyJob, 'source' | 'targets' | 'key'> = {
     includeForeign: false,
     dryRun: false,
     concurrency: 4,
@@ -142,9 +162,8 @@ export async function run(job: Pick<CopyJob, 'source' | 'targets'> & Partial<Cop
       signal.throwIfAborted();
       return Promise.resolve();
     },
-    ...job,
-  });
-  return { ...outcome, events, sleeps, backoffs };
+  };
+  return { told: { events, sleeps, backoffs }, settings };
 }
 
 /** A promise that a test settles. */
