@@ -2,7 +2,8 @@ import type { TargetReport } from '../copy/report.js';
 
 /**
  * The requests that a copy would take, by what a dry run of it found (docs/architecture.md has the budget). Logins,
- * redirects, repeats and uploads in pieces come on top; what mounts decline costs more.
+ * redirects, repeats and uploads in pieces come on top; what mounts decline costs more, and a repository that holds
+ * nothing yet spares the HEAD of a blob of up to 4 MiB.
  */
 export function expectedRequests(
   targets: readonly TargetReport[],

@@ -69,7 +69,10 @@ export type PutOutcome = 'present' | 'mounted' | 'copied';
 
 /** Options of {@link ContentTarget.put}. */
 export interface PutOptions extends Op {
-  /** A repository of the same host that holds the blob. A refused mount falls back to an upload. */
+  /**
+   * A repository of the same host that holds the blob; where the target {@link ContentTarget.mountsOwn}, its own name
+   * finds out whether it does. A refused mount falls back to an upload.
+   */
   readonly mountFrom?: string | undefined;
   /** Called with the bytes of this blob that have been handed over so far; goes back to a lower number after a restart. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
@@ -86,6 +89,11 @@ export interface PutManifestOptions extends Op {
 
 /** One repository's content, for reading and writing. */
 export interface ContentTarget extends ContentSource {
+  /**
+   * True where a blob can be mounted from the repository itself: a put with that as its `mountFrom` is told 'present' where
+   * the blob is there, and has an upload open where it is not, in one request. Absent counts as false.
+   */
+  readonly mountsOwn?: boolean;
   /** True when the blob is there with the descriptor's size. */
   has(descriptor: Descriptor, op?: Op): Promise<boolean>;
   /**

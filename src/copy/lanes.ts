@@ -3,7 +3,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 /** Blobs up to this size cost a round trip rather than bandwidth: they travel in the wide lane. */
 const SMALL_BYTES = 1024 * 1024;
 /** Connections to open at once, before it is known what there is to copy. */
-export const FIRST_CONNECTIONS = 4;
+export const FIRST_CONNECTIONS = 6;
 /** Checks and small blobs run this many times wider than transfers. */
 const WIDTH = 4;
 

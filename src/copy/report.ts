@@ -75,7 +75,10 @@ export interface CopyPlan {
   includeForeign?: boolean;
   /** Whether no tag would move before all content is everywhere. */
   allOrNothing?: boolean;
-  /** Requests that it would take: about so many, since logins, redirects, repeats and chunks come on top. */
+  /**
+   * Requests that it would take: about so many, since logins, redirects, repeats and chunks come on top, and a repository
+   * that holds nothing yet spares one for each blob of up to 4 MiB.
+   */
   expected?: { source: number; target: number };
   /** Requests that were sent to find all this out. */
   requests: { source: number; target: number };

@@ -8,12 +8,15 @@ import { gather } from './gather.js';
 import type { CopyJob } from './job.js';
 import type { Lanes } from './lanes.js';
 import { linkedSignal } from './linked-signal.js';
-import { distinct, missesContent, saysMissing } from './missing-content.js';
+import { distinct, missesContent, toBringAgain } from './missing-content.js';
 import { isCorrupt, refetching } from './refetching.js';
 import type { RepositoryMemory } from './repository-memory.js';
 import { resuming } from './resuming.js';
 import { lookUp } from './tag-state.js';
 import type { Node, Walk } from './walk.js';
+
+/** Up to this size a blob is rather uploaded in vain to a registry that does not mount than asked for first. */
+const EAGER_BYTES = 4 * 1024 * 1024;
 
 /** What all repositories share that one image is copied to. */
 export interface Shared {
@@ -29,7 +32,7 @@ export interface Destination {
   readonly target: ContentTarget;
   readonly lanes: Lanes;
   readonly memory: RepositoryMemory;
-  /** The repository is likely empty, so that children are read at the source while the target is asked for them. */
+  /** The repository is likely empty, so that its uploads are opened at once and children read while it is asked. */
   readonly fresh: boolean;
 }
 
@@ -55,7 +58,7 @@ export class RepositoryCopy {
     this.#target = target;
     this.#lanes = lanes;
     this.#memory = memory;
-    this.#fresh = fresh && !job.source.metered;
+    this.#fresh = fresh;
     this.#stop = keepGoing ? () => undefined : (reason) => abort.abort(reason);
     this.#signal = keepGoing ? job.signal : linkedSignal(job.signal, abort.signal);
     this.#tally = new ContentTally(target.toString(), job.emit, memory.extent);
@@ -98,7 +101,8 @@ export class RepositoryCopy {
     return this.#memory.once('manifest', descriptor, async () => {
       const { walk } = this.#shared;
       this.#tally.found();
-      const early = this.#fresh ? walk.child(descriptor, depth) : undefined;
+      const early =
+        this.#fresh && !this.#shared.job.source.metered ? walk.child(descriptor, depth) : undefined;
       early?.catch(() => undefined);
       const found = await this.#lanes.check(() => lookUp(this.#target, descriptor, { signal: this.#signal }));
       if (found.error !== undefined) throw found.error;
@@ -127,15 +131,30 @@ export class RepositoryCopy {
         this.#tally.foreign(descriptor);
         return;
       }
-      const there = await this.#lanes.check(() => this.#target.has(descriptor, { signal: this.#signal }));
+      const eager = this.#isEager(descriptor);
+      const there = !eager && (await this.#has(descriptor));
       const { host, repository } = this.#target.place;
       if (there) this.#shared.ledger.found(host, descriptor.digest, repository);
-      this.#count(descriptor, there ? 'skipped' : await this.#bring(descriptor));
+      this.#count(descriptor, there ? 'skipped' : await this.#bring(descriptor, eager));
     });
+  }
+
+  /**
+   * True for a blob that is not asked for before it is brought: the repository holds nothing so far as is known, and
+   * mounting the blob from itself tells whether that is so, in the request that opens the upload.
+   */
+  #isEager({ size }: Descriptor): boolean {
+    const { mountsOwn = false } = this.#target;
+    return this.#fresh && !this.#memory.hasSome && size <= EAGER_BYTES && mountsOwn;
+  }
+
+  #has(descriptor: Descriptor): Promise<boolean> {
+    return this.#lanes.check(() => this.#target.has(descriptor, { signal: this.#signal }));
   }
 
   #count(descriptor: Descriptor, moved: Moved): void {
     if (moved === 'copied') this.#memory.copied(descriptor);
+    if (moved === 'skipped') this.#memory.found();
     this.#tally.blob(descriptor, moved);
   }
 
@@ -147,7 +166,7 @@ export class RepositoryCopy {
    * Mounts the blob from a repository of the target's host that holds it (the source's own, or one that this run is
    * filling), else uploads it and lets the other repositories of the host know.
    */
-  async #bring(descriptor: Descriptor): Promise<Moved> {
+  async #bring(descriptor: Descriptor, eager: boolean): Promise<Moved> {
     const { place } = this.#target;
     const source = this.#shared.job.source.place;
     if (source.kind === place.kind && source.host === place.host && source.repository !== place.repository) {
@@ -159,7 +178,7 @@ export class RepositoryCopy {
       const holder = await claim;
       if (holder !== undefined) return this.#transfer(descriptor, holder);
     }
-    const arrival = this.#transfer(descriptor, undefined);
+    const arrival = this.#transfer(descriptor, eager ? place.repository : undefined);
     ledger.claim(place.host, descriptor.digest, place.repository, arrival);
     return arrival;
   }
@@ -204,13 +223,16 @@ export class RepositoryCopy {
   }
 
   /**
-   * Brings again what the registry may lack of what a manifest names, past every earlier answer and mount: where it says
-   * that something is missing, all that this run did not upload itself, or all if that is nothing; where it only may be,
-   * what is not found there now. False if there was nothing to bring.
+   * Brings again what the registry may lack of what a manifest names, past every earlier answer and mount; children
+   * always. False if there was nothing to bring.
    */
   async #refill(node: Node, depth: number, refusal: RegferryError): Promise<boolean> {
     const wanted = distinct(node.blobs.filter((descriptor) => !this.#leavesOut(descriptor)));
-    const blobs = saysMissing(refusal) ? await this.#doubtful(wanted) : await this.#absent(wanted);
+    const blobs = await toBringAgain(wanted, refusal, {
+      has: (blob) => this.#has(blob),
+      isCopied: (blob) => this.#memory.isCopied(blob),
+      stop: this.#stop,
+    });
     const children = distinct(node.children);
     if (blobs.length + children.length === 0) return false;
     const message = `${this.#target.toString()} misses some of what it said to have; it is brought again`;
@@ -224,23 +246,5 @@ export class RepositoryCopy {
     });
     await gather([...brought, ...written], this.#stop);
     return true;
-  }
-
-  /** What the target said to have or to have mounted, and what it has lost since it came; everything where that is nothing. */
-  async #doubtful(blobs: readonly Descriptor[]): Promise<readonly Descriptor[]> {
-    const isCopied = (blob: Descriptor): boolean => this.#memory.isCopied(blob);
-    const doubted = blobs.filter((blob) => !isCopied(blob));
-    const lost = await this.#absent(blobs.filter(isCopied));
-    return doubted.length + lost.length === 0 ? blobs : [...doubted, ...lost];
-  }
-
-  async #absent(blobs: readonly Descriptor[]): Promise<readonly Descriptor[]> {
-    const absent: Descriptor[] = [];
-    const asked = blobs.map(async (blob) => {
-      const there = await this.#lanes.check(() => this.#target.has(blob, { signal: this.#signal }));
-      if (!there) absent.push(blob);
-    });
-    await gather(asked, this.#stop);
-    return absent;
   }
 }

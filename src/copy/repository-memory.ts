@@ -12,6 +12,17 @@ export class RepositoryMemory {
   readonly #tasks = new Map<string, Promise<void>>();
   readonly #copied = new Set<string>();
   readonly #writes = new Map<string, Promise<unknown>>();
+  #hasSome = false;
+
+  /** True once the repository was found to hold a blob before this run brought it: it is not empty then. */
+  get hasSome(): boolean {
+    return this.#hasSome;
+  }
+
+  /** Notes that a blob was there already. */
+  found(): void {
+    this.#hasSome = true;
+  }
 
   /**
    * One task a blob or child manifest: later callers get the first one's promise, also where it failed. A digest that is

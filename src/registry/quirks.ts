@@ -4,6 +4,8 @@ const MiB = 1024 * 1024;
 export interface Quirks {
   /** GETs of manifests count against a pull limit and HEADs do not, so a HEAD goes first. */
   readonly metered?: true;
+  /** Opens an upload for a mount even where the blob is there, unless the account is set to mount. */
+  readonly seldomMounts?: true;
   /** A blob of any size goes in one PUT unless chunks are asked for. */
   readonly singlePut?: true;
   /** Most bytes of one PATCH. */
@@ -30,6 +32,7 @@ interface Row {
  * | Google (GAR, GCR) | knows no chunks; takes a PUT of any size | dotnet/sdk-container-builds#287 |
  * | Amazon ECR | takes a PUT of any size (15 GB) | kitops-ml/kitops#821 |
  * | | chunks: 500 to an empty closing PUT; the last chunk in it works | openai/tart#159, aws/containers-roadmap#2831 |
+ * | | mounts only where the account is set to (BLOB_MOUNTING) | AWS documentation |
  * | | chunks: every part but the last has 5 MiB or more | dotnet/sdk-container-builds#424 |
  *
  * What self-hosted registries do cannot be told by a host, so it is allowed for everywhere:
@@ -56,7 +59,7 @@ const ROWS: readonly Row[] = [
   {
     registry: 'Amazon ECR',
     hosts: /^\d+\.dkr[.-]ecr(?:-fips)?\..+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/,
-    quirks: { singlePut: true, chunkMinimum: 5 * MiB, lastChunkInPut: true },
+    quirks: { singlePut: true, chunkMinimum: 5 * MiB, lastChunkInPut: true, seldomMounts: true },
   },
 ];
 

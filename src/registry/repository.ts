@@ -50,6 +50,10 @@ export class Repository implements ContentTarget {
     return `${this.#context.client.registry}/${this.#context.repository}`;
   }
 
+  get mountsOwn(): boolean {
+    return this.#context.client.uploads.mountsOwn;
+  }
+
   prepare(requests: number, op: Op = {}): void {
     this.#context.client.prepare(requests, op);
   }

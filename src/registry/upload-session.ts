@@ -138,6 +138,7 @@ export async function startUpload(
 ): Promise<UploadStart> {
   const mounting = mountFrom === undefined ? undefined : await tryMount(context, digest, mountFrom, op);
   if (mounting !== undefined) return mounting;
+  if (mountFrom === context.repository) context.client.uploads.refusedOwnMount();
   const algorithm = algorithmOf(digest);
   const query = algorithm === 'sha256' ? '' : `?digest-algorithm=${algorithm}`;
   const response = await post(context, query, undefined, op);
@@ -176,10 +177,11 @@ function post(
   mountFrom: string | undefined,
   op: Op,
 ): Promise<HttpResponse> {
+  const own = mountFrom === context.repository;
   return context.client.send({
     method: 'POST',
     target: `/v2/${context.repository}/blobs/uploads/${query}`,
-    scopes: [scopeOf(context), ...(mountFrom === undefined ? [] : [pullScope(mountFrom)])],
+    scopes: [scopeOf(context), ...(mountFrom === undefined || own ? [] : [pullScope(mountFrom)])],
     body: { length: 0, type: OCTETS, open: () => Buffer.alloc(0) },
     signal: op.signal,
   });

@@ -35,9 +35,37 @@ export class UploadMemory {
   /** Largest body to send, after a 413. */
   #bodyLimit = Infinity;
   readonly #refused = new Set<UploadWay['kind']>();
+  #mountsOwn: boolean;
+  #honest: Promise<boolean> | undefined;
 
   constructor(quirks: Quirks) {
     this.#quirks = quirks;
+    this.#mountsOwn = quirks.seldomMounts !== true;
+  }
+
+  /** False where a mount from the repository itself is known to tell nothing about what is there. */
+  get mountsOwn(): boolean {
+    return this.#mountsOwn;
+  }
+
+  /** A mount from the repository itself was refused: it is not tried again at this host. */
+  refusedOwnMount(): void {
+    this.#mountsOwn = false;
+  }
+
+  /**
+   * True when a mount from the repository itself that the host said to have made can be believed. `isThere` asks for
+   * the blob of the first one, and its answer holds for the run.
+   */
+  async believesOwnMount(isThere: () => Promise<boolean>): Promise<boolean> {
+    this.#honest ??= isThere();
+    try {
+      this.#mountsOwn &&= await this.#honest;
+      return await this.#honest;
+    } catch (error) {
+      this.#honest = undefined;
+      throw error;
+    }
   }
 
   /** The way to try first for a blob of `size` bytes. */

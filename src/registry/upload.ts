@@ -15,6 +15,8 @@ const PROGRESS_BYTES = 1024 * 1024;
 const RESUMES = 100;
 /** How often a registry may say that it received other bytes than were sent. */
 const DISPUTES = 2;
+/** Up to this size a blob is read while it is found out whether it is needed: the bytes cost less than the round trip. */
+const EARLY_BYTES = 64 * 1024;
 const EMPTY: RequestBody = { length: 0, type: OCTETS, open: () => Buffer.alloc(0) };
 
 /** How uploads behave, beyond what one put says; a blob is started afresh as often as its repeats allow. */
@@ -25,8 +27,8 @@ export interface UploadPolicy extends RepeatPolicy {
 }
 
 /**
- * Uploads one blob, or mounts it. Each try is a session of its own: POST at the target and GET at the source go out
- * together, and the bytes are hashed on their way with the last piece held back. A session that failed is cancelled and
+ * Uploads one blob, or mounts it, or finds it there already (a mount from the repository itself). Each try is a session of
+ * its own: POST at the target and GET at the source go out together, and the bytes are hashed on their way with the last piece held back. A session that failed is cancelled and
  * never written to again. Refusals walk the ladder of registry/upload-ways.ts; failures that may pass are tried again,
  * and what breaks off twice goes in chunks from then on, which can be taken up again.
  * What the source does wrong ends the upload at once.
@@ -129,18 +131,27 @@ class BlobUpload {
     this.#resumedAt = 0;
     const source = new UploadSource(this.#descriptor, this.#open, this.#options);
     this.#source = source;
-    if (this.#mountFrom === undefined) source.start();
+    const mountFrom = this.#mountFrom;
+    this.#mountFrom = undefined;
+    const own = mountFrom === this.#context.repository;
+    if (mountFrom === undefined || (own && this.#descriptor.size <= EARLY_BYTES)) source.start();
     try {
       const { digest } = this.#descriptor;
       const { signal } = this.#options;
-      const start = await startUpload(this.#context, digest, this.#mountFrom, { signal });
-      this.#mountFrom = undefined;
-      if (start.mounted) return 'mounted';
-      await this.#transfer(way, start.session);
+      let start = await startUpload(this.#context, digest, mountFrom, { signal });
+      if (start.mounted && !own) return 'mounted';
+      if (start.mounted && (await this.#isThere())) return 'present';
+      if (start.mounted) start = await startUpload(this.#context, digest, undefined, { signal });
+      if (!start.mounted) await this.#transfer(way, start.session);
       return 'copied';
     } finally {
       source.close();
     }
+  }
+
+  #isThere(): Promise<boolean> {
+    const { uploads } = this.#context.client;
+    return uploads.believesOwnMount(() => hasBlob(this.#context, this.#descriptor, this.#options));
   }
 
   async #transfer(way: UploadWay, session: UploadSession): Promise<void> {

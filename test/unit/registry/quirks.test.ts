@@ -23,7 +23,12 @@ describe('the quirks of a registry', () => {
     '123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn',
     '123456789012.dkr-ecr.us-east-1.on.aws',
   ])('of ECR are known at %s', (host) => {
-    expect(quirksOf(host)).toEqual({ singlePut: true, chunkMinimum: 5 * MiB, lastChunkInPut: true });
+    expect(quirksOf(host)).toEqual({
+      singlePut: true,
+      chunkMinimum: 5 * MiB,
+      lastChunkInPut: true,
+      seldomMounts: true,
+    });
   });
 
   it.each([

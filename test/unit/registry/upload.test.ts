@@ -353,3 +353,61 @@ it('keeps blobs of one upload apart from those of another', async () => {
     expect(registry.store('app').blob(descriptor.digest)?.equals(bytes)).toBe(true);
   }
 });
+
+describe('a mount from the repository itself', () => {
+  async function mountingOwn(rules: readonly Rule[], size = 1000, held = false) {
+    const source = blobSource(size);
+    const opened = await uploadTo(rules);
+    if (held) opened.registry.store('app').putBytes(source.bytes);
+    const put = () => opened.repository.put(source.descriptor, source.open, { mountFrom: 'app' });
+    return { ...opened, source, put };
+  }
+
+  it('finds a blob that is there, and asks once whether that can be believed', async () => {
+    const { registry, put } = await mountingOwn([], 1000, true);
+    expect([await put(), await put()]).toEqual(['present', 'present']);
+    expect(requestsOf(registry)).toEqual(['POST 201', 'HEAD 200', 'POST 201']);
+  });
+
+  it('opens the upload of a blob that is not there', async () => {
+    const { registry, put } = await mountingOwn([]);
+    expect(await put()).toBe('copied');
+    expect(requestsOf(registry)).toEqual(['POST 202', 'PUT 201']);
+  });
+
+  it('reads a small blob meanwhile, and a larger one only if it is needed', async () => {
+    for (const [size, opened] of [
+      [64 * 1024, [0]],
+      [64 * 1024 + 1, []],
+    ] as const) {
+      const { source, put } = await mountingOwn([], size, true);
+      await put();
+      expect(source.offsets).toEqual(opened);
+    }
+  });
+
+  it('that a registry makes up is not believed, now or later', async () => {
+    const { registry, repository, put } = await mountingOwn([rule({ path: /mount=/ }, answer(201))]);
+    expect(repository.mountsOwn).toBe(true);
+    expect(await put()).toBe('copied');
+    expect(requestsOf(registry)).toEqual(['POST 201', 'HEAD 404', 'POST 202', 'PUT 201']);
+    expect(repository.mountsOwn).toBe(false);
+  });
+
+  it('that is refused becomes a plain upload, and is not wanted again', async () => {
+    const { registry, repository, put } = await mountingOwn([
+      rule({ path: /mount=/ }, registryError(405, 'UNSUPPORTED')),
+    ]);
+    expect(await put()).toBe('copied');
+    expect(requestsOf(registry)).toEqual(['POST 405', 'POST 202', 'PUT 201']);
+    expect(repository.mountsOwn).toBe(false);
+  });
+
+  it('that cannot be checked is checked with the next', async () => {
+    const broken = rule({ method: 'HEAD', nth: 1, times: 1 }, answer(400));
+    const { registry, put } = await mountingOwn([broken], 1000, true);
+    await failureOf(put());
+    expect(await put()).toBe('present');
+    expect(requestsOf(registry).filter((line) => line.startsWith('HEAD'))).toEqual(['HEAD 400', 'HEAD 200']);
+  });
+});
