@@ -1,6 +1,6 @@
 import type { ContentTarget, OpenBlob, PutOutcome } from '../content/store.js';
 import { withSide, type RegferryError } from '../errors.js';
-import type { Descriptor } from '../spec/descriptor.js';
+import { largestFirst, type Descriptor } from '../spec/descriptor.js';
 import { isForeignLayerType } from '../spec/media-types.js';
 import type { BlobLedger } from './blob-ledger.js';
 import { ContentTally, type ContentCounts, type Moved } from './content-tally.js';
@@ -91,7 +91,7 @@ export class RepositoryCopy {
     // What is to be read at the source is asked for at the target first: time enough to connect.
     const reads = Math.min(node.blobs.length, this.#lanes.width);
     if (this.#fresh) this.#shared.job.source.prepare?.(reads, { signal: this.#signal });
-    const blobs = node.blobs.map((descriptor) => this.#blob(descriptor));
+    const blobs = [...node.blobs].sort(largestFirst).map((blob) => this.#blob(blob));
     const children = node.children.map((descriptor) => this.#child(descriptor, depth + 1));
     this.#tally.read(node.blobs.filter((descriptor) => !this.#leavesOut(descriptor)));
     await gather([...children, ...blobs], this.#stop);

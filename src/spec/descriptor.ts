@@ -89,3 +89,8 @@ function readAnnotations(value: unknown): Readonly<Record<string, string>> | und
 function malformed(where: string, why: string): RegferryError {
   return new RegferryError('E_MANIFEST', `${where} ${why}`);
 }
+
+/** Orders blobs for a transfer: a large one that begins last would be all that is left to wait for. */
+export function largestFirst(a: Descriptor, b: Descriptor): number {
+  return b.size - a.size;
+}

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -68,8 +68,12 @@ requirePrograms('buildah', 'docker-registry')('the container image', () => {
       (await inside('node', '-p', `require("fs").readdirSync("${path}").join()`)).trim();
     expect(await read('/opt/regferry')).toBe('CHANGELOG.md,LICENSE,README.md,bin,dist,package.json');
     expect(await read('/opt/regferry/bin')).toBe('regferry.js');
-    const built = readdirSync(join(root, 'dist')).filter((name) => /^(?:cli|version\.js)/.test(name));
-    expect(await read('/opt/regferry/dist')).toBe(built.sort().join());
+    const built = (await read('/opt/regferry/dist')).split(',');
+    expect(built.filter((name) => !/^cli-[A-Z0-9]{8}\.js$/.test(name))).toEqual([
+      'cli-licences.txt',
+      'cli.js',
+      'version.js',
+    ]);
   });
 
   it('is pushed by regferry, and copies itself onward', async () => {

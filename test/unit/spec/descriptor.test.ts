@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { parseDescriptor, sameContent } from '../../../src/spec/descriptor.js';
+import { largestFirst, parseDescriptor, sameContent } from '../../../src/spec/descriptor.js';
+import { digestOf } from '../../../src/spec/digest.js';
 import { outcome, refusal } from './outcome.js';
 
 const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
@@ -127,4 +128,13 @@ describe('sameContent', () => {
     expect(sameContent(read({}), read({ size: 8 }))).toBe(false);
     expect(sameContent(read({}), read({ digest: `sha256:${'a'.repeat(64)}` }))).toBe(false);
   });
+});
+
+test('the largest blob comes first for a transfer', () => {
+  const sized = [3, 9, 1].map((size) => ({
+    mediaType: 'a/b',
+    digest: digestOf(Buffer.from(String(size))),
+    size,
+  }));
+  expect(sized.sort(largestFirst).map(({ size }) => size)).toEqual([9, 3, 1]);
 });
