@@ -1,11 +1,13 @@
 import { startDelayProxy, type DelayProxy } from '../support/delay-proxy.js';
 import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.js';
-import { seedHttp } from '../support/fixtures.js';
+import { seedHttp, type FixtureImage } from '../support/fixtures.js';
 import { makeTempFolder, removeTempFolder } from '../support/temp.js';
 import { measure, median, type Cost } from './measure.js';
 import type { Row } from './report.js';
-import { shapes, type Shape } from './shapes.js';
+import { shapes, TAG, type Shape } from './shapes.js';
 import { tools, type Tool } from './tools.js';
+
+const REPOSITORY = 'bench/app';
 
 /** What to compare. */
 export interface Comparison {
@@ -29,7 +31,7 @@ export async function compare(comparison: Comparison): Promise<readonly Row[]> {
     for (const shape of shapes.filter(({ name }) => comparison.shapes.includes(name))) {
       const source = await startDockerRegistry({ storage: 'filesystem' });
       try {
-        await seedHttp(source.url, 'bench/app', shape.build(), 'v1');
+        await seedAll(source, shape.build());
         for (const roundTrip of comparison.roundTrips) {
           rows.push(...(await compareTools(shape, source, roundTrip, folder, comparison)));
         }
@@ -50,10 +52,11 @@ async function compareTools(
   folder: string,
   { runs, tell }: Comparison,
 ): Promise<Row[]> {
+  const { allTags = false } = shape;
   const results = new Map<string, Run[]>();
   for (let at = 0; at < runs; at++) {
-    for (const tool of tools()) {
-      for (const [kind, run] of Object.entries(await copyTwice(tool, source, roundTrip, folder))) {
+    for (const tool of tools(allTags)) {
+      for (const [kind, run] of Object.entries(await copyTwice(tool, shape, source, roundTrip, folder))) {
         const key = JSON.stringify([kind, tool.name]);
         results.set(key, [...(results.get(key) ?? []), run]);
         tell(`${shape.name} ${roundTrip} ms ${kind} ${tool.name}: ${run.wall.toFixed(2)} s`);
@@ -62,7 +65,7 @@ async function compareTools(
   }
   const network = roundTrip === 0 ? 'loopback' : `${roundTrip} ms`;
   return ['fresh', 'again'].flatMap((kind) =>
-    tools().map((tool) => {
+    tools(allTags).map((tool) => {
       const runsOf = results.get(JSON.stringify([kind, tool.name])) ?? [];
       const middle = (pick: (run: Run) => number): number => median(runsOf.map(pick));
       return {
@@ -80,8 +83,28 @@ async function compareTools(
   );
 }
 
+/** Seeds what images share once, and several images at a time. */
+async function seedAll(registry: DockerRegistry, images: ReadonlyMap<string, FixtureImage>): Promise<void> {
+  const seeded = new Set<string>();
+  const left = [...images].map(([tag, image]) => {
+    const blobs = new Map([...image.blobs].filter(([digest]) => !seeded.has(digest)));
+    for (const digest of blobs.keys()) seeded.add(digest);
+    return { tag, image: { ...image, blobs } };
+  });
+  const [first, ...rest] = left;
+  // What the first brings, the others may need.
+  if (first !== undefined) await seedHttp(registry.url, REPOSITORY, first.image, first.tag);
+  const work = async (): Promise<void> => {
+    for (let next; (next = rest.shift()) !== undefined;) {
+      await seedHttp(registry.url, REPOSITORY, next.image, next.tag);
+    }
+  };
+  await Promise.all([work(), work(), work(), work()]);
+}
+
 async function copyTwice(
   tool: Tool,
+  { allTags = false }: Shape,
   source: DockerRegistry,
   roundTrip: number,
   folder: string,
@@ -94,7 +117,9 @@ async function copyTwice(
     proxies.push(proxy);
     return proxy.host;
   };
-  const command = tool.copy(`${await reach(source)}/bench/app:v1`, `${await reach(target)}/bench/app:v1`);
+  const [from, to] = [`${await reach(source)}/${REPOSITORY}`, `${await reach(target)}/${REPOSITORY}`];
+  const command = allTags ? tool.copyTags?.(from, to, folder) : tool.copy?.(`${from}:${TAG}`, `${to}:${TAG}`);
+  if (command === undefined) throw new Error(`${tool.name} cannot do that`);
   const once = async (): Promise<Run> => {
     await Promise.all([source.clearRequests(), target.clearRequests()]);
     const before = connectionsOf(proxies);

@@ -9,7 +9,7 @@ if (existsSync('/dev/shm')) process.env['TMPDIR'] = '/dev/shm';
 
 const { values } = parseArgs({
   options: {
-    shapes: { type: 'string', default: 'small,typical,big,many,multi' },
+    shapes: { type: 'string', default: 'small,typical,big,many,multi,tags200' },
     networks: { type: 'string', default: 'loopback,50' },
     runs: { type: 'string', default: '3' },
     json: { type: 'boolean', default: false },

@@ -3,28 +3,36 @@ import { blob, imageManifest, indexOf, type FixtureImage } from '../support/fixt
 const MB = 1_000_000;
 const MiB = 1024 * 1024;
 
-/** An image to measure with. */
+/** What to measure with: an image, or the tags of a repository. */
 export interface Shape {
   readonly name: string;
   readonly what: string;
-  /** Built when it is needed: the largest take a gigabyte. */
-  readonly build: () => FixtureImage;
-  /** Tags that the source has it under. @default one */
-  readonly tags?: number;
+  /** Images by tag, built when they are needed: the largest take a gigabyte. */
+  readonly build: () => ReadonlyMap<string, FixtureImage>;
+  /** All tags are to be copied, which not every tool can do in one go. @default false */
+  readonly allTags?: boolean;
 }
+
+/** The tag of an image that is alone. */
+export const TAG = 'v1';
 
 /** The shapes that people copy, from a small image to one with a layer of a gigabyte. */
 export const shapes: readonly Shape[] = [
-  { name: 'small', what: '5 layers, 6 MB', build: () => layered(5, 1.2 * MB, 100) },
-  { name: 'typical', what: '12 layers, 357 MB', build: typical },
+  { name: 'small', what: '5 layers, 6 MB', build: () => alone(layered(5, 1.2 * MB, 100)) },
+  { name: 'typical', what: '12 layers, 357 MB', build: () => alone(typical()) },
   {
     name: 'big',
     what: '1 GiB + 64 MiB',
-    build: () => imageManifest({ layers: [blob(1024 * MiB, 301), blob(64 * MiB, 302)] }),
+    build: () => alone(imageManifest({ layers: [blob(1024 * MiB, 301), blob(64 * MiB, 302)] })),
   },
-  { name: 'many', what: '120 layers of 64 KiB', build: () => layered(120, 64 * 1024, 400) },
-  { name: 'multi', what: '6 platforms + 6 attestations, 54 blobs', build: multi },
+  { name: 'many', what: '120 layers of 64 KiB', build: () => alone(layered(120, 64 * 1024, 400)) },
+  { name: 'multi', what: '6 platforms + 6 attestations, 54 blobs', build: () => alone(multi()) },
+  { name: 'tags200', what: '200 tags on one base of 0.9 MB, 20 kB each', build: tags, allTags: true },
 ];
+
+function alone(image: FixtureImage): ReadonlyMap<string, FixtureImage> {
+  return new Map([[TAG, image]]);
+}
 
 function layered(count: number, size: number, seed: number): FixtureImage {
   return imageManifest({ layers: Array.from({ length: count }, (_, at) => blob(size, seed + at)) });
@@ -58,4 +66,15 @@ function multi(): FixtureImage {
     ];
   });
   return indexOf(entries.flat());
+}
+
+/** Images of a base that all share, a layer of their own and a config of their own. */
+function tags(): ReadonlyMap<string, FixtureImage> {
+  const base = [1, 2, 3].map((at) => blob(300_000, 1_000 + at));
+  return new Map(
+    Array.from({ length: 200 }, (_, at) => [
+      `${TAG}.${at}`,
+      imageManifest({ config: blob(1_500, 3_000 + at), layers: [...base, blob(20_000, 2_000 + at)] }),
+    ]),
+  );
 }
