@@ -138,7 +138,6 @@ export async function startUpload(
 ): Promise<UploadStart> {
   const mounting = mountFrom === undefined ? undefined : await tryMount(context, digest, mountFrom, op);
   if (mounting !== undefined) return mounting;
-  if (mountFrom === context.repository) context.client.uploads.refusedOwnMount();
   const algorithm = algorithmOf(digest);
   const query = algorithm === 'sha256' ? '' : `?digest-algorithm=${algorithm}`;
   const response = await post(context, query, undefined, op);
@@ -146,7 +145,10 @@ export async function startUpload(
   throw await context.client.failure(response, 'POST', op);
 }
 
-/** Undefined where mounting is refused: 401, 403, 404 and 405 were seen, and a token service that refuses the scope. */
+/**
+ * Undefined where mounting is refused: 401, 403, 404 and 405 were seen, and a token service that refuses the scope. A mount
+ * from the repository itself is a shortcut alone: whatever is wrong with it, the plain upload is tried.
+ */
 async function tryMount(
   context: RepositoryContext,
   digest: Digest,
@@ -160,7 +162,11 @@ async function tryMount(
     await response.discard();
     return { mounted: true };
   } catch (error) {
-    if (isRegferryError(error) && isMountRefusal(error)) return undefined;
+    if (!isRegferryError(error) || op.signal?.aborted === true) throw error;
+    const own = mountFrom === context.repository;
+    if (own && error.status !== 429) context.client.uploads.refusedOwnMount();
+    // What asks for a longer pause than is allowed, or failed in other ways for good, is no better without the mount.
+    if ((own && error.retryable) || isMountRefusal(error)) return undefined;
     throw error;
   }
 }
@@ -183,6 +189,7 @@ function post(
     target: `/v2/${context.repository}/blobs/uploads/${query}`,
     scopes: [scopeOf(context), ...(mountFrom === undefined || own ? [] : [pullScope(mountFrom)])],
     body: { length: 0, type: OCTETS, open: () => Buffer.alloc(0) },
+    retry: !own,
     signal: op.signal,
   });
 }

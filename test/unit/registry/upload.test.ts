@@ -394,13 +394,23 @@ describe('a mount from the repository itself', () => {
     expect(repository.mountsOwn).toBe(false);
   });
 
-  it('that is refused becomes a plain upload, and is not wanted again', async () => {
-    const { registry, repository, put } = await mountingOwn([
-      rule({ path: /mount=/ }, registryError(405, 'UNSUPPORTED')),
-    ]);
+  it.each([405, 500, 503])(
+    'that is answered %i becomes a plain upload, and is not wanted again',
+    async (status) => {
+      const refusal = rule({ path: /mount=/ }, registryError(status, 'UNSUPPORTED'));
+      const { registry, repository, put } = await mountingOwn([refusal]);
+      expect(await put()).toBe('copied');
+      expect(requestsOf(registry)).toEqual([`POST ${status}`, 'POST 202', 'PUT 201']);
+      expect(repository.mountsOwn).toBe(false);
+    },
+  );
+
+  it('that comes too often becomes a plain upload, and is wanted again', async () => {
+    const tooMany = rule({ path: /mount=/, nth: 1, times: 1 }, registryError(429, 'TOOMANYREQUESTS'));
+    const { registry, repository, put } = await mountingOwn([tooMany]);
     expect(await put()).toBe('copied');
-    expect(requestsOf(registry)).toEqual(['POST 405', 'POST 202', 'PUT 201']);
-    expect(repository.mountsOwn).toBe(false);
+    expect(requestsOf(registry)).toEqual(['POST 429', 'POST 202', 'PUT 201']);
+    expect(repository.mountsOwn).toBe(true);
   });
 
   it('that cannot be checked is checked with the next', async () => {
