@@ -164,9 +164,10 @@ async function tryMount(
   } catch (error) {
     if (!isRegferryError(error) || op.signal?.aborted === true) throw error;
     const own = mountFrom === context.repository;
-    if (own && error.status !== 429) context.client.uploads.refusedOwnMount();
-    // What asks for a longer pause than is allowed, or failed in other ways for good, is no better without the mount.
-    if ((own && error.retryable) || isMountRefusal(error)) return undefined;
+    const tooOften = error.status === 429;
+    if (own && !tooOften) context.client.uploads.refusedOwnMount();
+    // A longer pause than is allowed would be asked for without the mount, too.
+    if (own ? !tooOften || error.retryable : isMountRefusal(error)) return undefined;
     throw error;
   }
 }
