@@ -10,7 +10,7 @@ import { linkedSignal } from '../copy/linked-signal.js';
 import { RegferryError, type Side } from '../errors.js';
 import type { HttpEvent } from '../http/message.js';
 import { backoffDelay, type RepeatPolicy } from '../http/retry.js';
-import type { Sleep } from '../http/host-gate.js';
+import { HostPace, type Sleep } from '../http/host-pace.js';
 import { MAX_RETRY_WAIT_MS, RETRIES } from '../http/limits.js';
 import { createTransport, type Transport } from '../http/transport.js';
 import { RegistryClient } from '../registry/client.js';
@@ -62,11 +62,14 @@ export class Session {
   readonly #end = new AbortController();
   readonly #sleep: Sleep;
   readonly #backoff: RepeatPolicy['backoff'];
+  /** One for both sides, which may be the same registry. */
+  readonly #pace: HostPace;
   #retries = 0;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#sleep = options.sleep ?? sleepFor;
+    this.#pace = new HostPace(Date.now, this.#sleep);
     this.#backoff = (failures, signal) => this.#sleep(backoffDelay(failures - 1), signal);
     this.signal = linkedSignal(options.signal, this.#end.signal);
   }
@@ -206,6 +209,7 @@ export class Session {
         ),
         onEvent: (event) => this.#count(event, side),
         sleep: this.#options.sleep,
+        pace: this.#pace,
       });
       this.#transports.set(side, transport);
     }

@@ -44,6 +44,9 @@ export const RETRIES = 4;
 export const BACKOFF_FIRST_MS = 500;
 export const BACKOFF_CAP_MS = 30_000;
 
+/** Windows that a host that answered 429 has to take before it is asked for as much at a time as it refused last. */
+export const CAUTION_WINDOWS = 8;
+
 /** Milliseconds: a longer Retry-After fails the request at once, with a message that says how long. */
 export const MAX_RETRY_WAIT_MS = 60_000;
 

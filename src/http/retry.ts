@@ -1,10 +1,10 @@
 import { isRegferryError } from '../errors.js';
 import { parseRetryAfter } from './headers.js';
-import type { HostGate, Sleep } from './host-gate.js';
+import type { Sleep } from './host-pace.js';
 import { BACKOFF_CAP_MS, BACKOFF_FIRST_MS } from './limits.js';
 import type { HttpEvent, HttpRequest, HttpResponse } from './message.js';
 import { redactUrl } from './redact.js';
-import { splitUrl } from './url.js';
+import { sameOrigin } from './url.js';
 
 /** How often work whose body broke off is done again, and how long to wait before. */
 export interface RepeatPolicy {
@@ -23,7 +23,6 @@ export interface RetryPolicy {
   readonly random: () => number;
   readonly sleep: Sleep;
   readonly now: () => number;
-  readonly gate: HostGate;
   readonly emit: (event: HttpEvent) => void;
 }
 
@@ -40,35 +39,70 @@ export function backoffDelay(repeat: number, random: () => number = Math.random)
   return Math.round(random() * Math.min(BACKOFF_CAP_MS, BACKOFF_FIRST_MS * 2 ** repeat));
 }
 
+/** Milliseconds before the next try of a request, as far as nobody asks for more. */
+export interface Backoff {
+  /** Where this request alone failed. */
+  readonly alone: number;
+  /** Where the host gets too much of all: the upper half, since a pause that is too short costs one of the tries. */
+  readonly host: number;
+}
+
+/** What a retryable answer means for the next try. */
+export interface Plea {
+  /** Milliseconds to wait; undefined where the host asks for more than is waited for. */
+  readonly delayMs: number | undefined;
+  /** It concerns every request to the host, not this one alone: a 429, or whatever has a Retry-After. */
+  readonly forAll: boolean;
+}
+
+/** Reads a retryable answer. Undefined for any other. */
+export function pleaOf(
+  { status, headers }: HttpResponse,
+  backoff: Backoff,
+  { now, maxRetryWaitMs }: Pick<RetryPolicy, 'now' | 'maxRetryWaitMs'>,
+): Plea | undefined {
+  if (!isRetryableStatus(status)) return undefined;
+  const asked = parseRetryAfter(headers, now());
+  const tooLong = asked !== undefined && asked > maxRetryWaitMs;
+  return {
+    delayMs: tooLong ? undefined : Math.max(asked ?? 0, status === 429 ? backoff.host : backoff.alone),
+    forAll: status === 429 || asked !== undefined,
+  };
+}
+
 /**
  * Sends until it works, as far as the policy goes: retryable answers and errors are tried again, and the last answer or
- * error is the caller's. A Retry-After within the cap closes the whole host's gate, whether or not this request is
- * tried again; one beyond the cap ends the request at once.
+ * error is the caller's. `send` is given the wait before a next try, and pauses the host for what concerns all of
+ * it, whether or not this request is tried again. A Retry-After beyond the cap ends the request at once.
  */
 export async function withRetries(
   request: HttpRequest,
   policy: RetryPolicy,
-  send: () => Promise<HttpResponse>,
+  send: (backoff: Backoff) => Promise<HttpResponse>,
 ): Promise<HttpResponse> {
   const repeats = request.retry === false ? 0 : policy.retries;
   for (let attempt = 1; ; attempt += 1) {
     let reason: string;
-    let asked = 0;
+    const share = policy.random();
+    const backoff = {
+      alone: backoffDelay(attempt - 1, () => share),
+      host: backoffDelay(attempt - 1, () => (1 + share) / 2),
+    };
+    let delayMs = backoff.alone;
+    let paused = false;
     try {
-      const response = await send();
-      if (!isRetryableStatus(response.status)) return response;
-      const wait = parseRetryAfter(response.headers, policy.now());
-      if (wait !== undefined && wait > policy.maxRetryWaitMs) return response;
-      if (wait !== undefined) policy.gate.pause(splitUrl(response.url).origin, wait);
-      if (attempt > repeats) return response;
+      const response = await send(backoff);
+      const plea = pleaOf(response, backoff, policy);
+      if (plea?.delayMs === undefined || attempt > repeats) return response;
       void response.discard();
-      asked = wait ?? 0;
+      delayMs = plea.delayMs;
+      // the next try waits at the same host; a link to a storage host could expire in the meantime
+      paused = plea.forAll && sameOrigin(request.url, response.url);
       reason = `answered ${response.status}`;
     } catch (error) {
       if (attempt > repeats || !isRegferryError(error) || !error.retryable) throw error;
       reason = error.message;
     }
-    const delayMs = Math.max(asked, backoffDelay(attempt - 1, policy.random));
     policy.emit({
       type: 'retry',
       method: request.method,
@@ -77,6 +111,6 @@ export async function withRetries(
       delayMs,
       reason,
     });
-    await policy.sleep(delayMs, request.signal);
+    if (!paused) await policy.sleep(delayMs, request.signal);
   }
 }

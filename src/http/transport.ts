@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleepTimer } from 'node:timers/promises';
 
 import { RegferryError } from '../errors.js';
@@ -6,14 +7,14 @@ import { BodyFailure } from './body-failure.js';
 import { Connections, type OriginSettings } from './connections.js';
 import { exchange } from './exchange.js';
 import { parseWarnings } from './headers.js';
-import { HostGate, type Sleep } from './host-gate.js';
+import { HostPace, type Sleep, type Slot } from './host-pace.js';
 import { CONNECT_TIMEOUT_MS, IDLE_TIMEOUT_MS, MAX_RETRY_WAIT_MS, RETRIES, WARNING_TEXTS } from './limits.js';
 import type { HttpEvent, HttpRequest, HttpResponse, HttpSender } from './message.js';
 import { abortError, networkError } from './network-error.js';
 import { printable } from '../spec/printable.js';
 import { followRedirects } from './redirect.js';
 import { redactUrl } from './redact.js';
-import { withRetries, type RetryPolicy } from './retry.js';
+import { pleaOf, withRetries, type Backoff, type RetryPolicy } from './retry.js';
 import { splitUrl } from './url.js';
 
 /** How a transport behaves; everything but the user agent has a default. */
@@ -36,6 +37,8 @@ export interface TransportOptions {
   readonly onEvent?: ((event: HttpEvent) => void) | undefined;
   readonly random?: (() => number) | undefined;
   readonly sleep?: Sleep | undefined;
+  /** Shared by transports that may ask the same hosts. @default one of its own */
+  readonly pace?: HostPace | undefined;
   /** Milliseconds since 1970. */
   readonly now?: (() => number) | undefined;
 }
@@ -56,6 +59,7 @@ class UndiciTransport implements Transport {
   readonly #idleTimeoutMs: number;
   readonly #connections: Connections;
   readonly #policy: RetryPolicy;
+  readonly #pace: HostPace;
   readonly #closing = new AbortController();
   readonly #warned = new Set<string>();
 
@@ -66,23 +70,25 @@ class UndiciTransport implements Transport {
       options.settings ?? (() => ({})),
       options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     );
+    // Every request that waits for its turn listens.
+    setMaxListeners(0, this.#closing.signal);
     const now = options.now ?? Date.now;
-    const sleep: Sleep = (milliseconds, signal) => this.#sleep(milliseconds, signal);
+    this.#pace = options.pace ?? new HostPace(now, options.sleep ?? sleepFor);
     this.#policy = {
       retries: options.retries ?? RETRIES,
       maxRetryWaitMs: options.maxRetryWaitMs ?? MAX_RETRY_WAIT_MS,
       random: options.random ?? Math.random,
-      sleep,
+      sleep: (milliseconds, signal) => this.#sleep(milliseconds, signal),
       now,
-      gate: new HostGate(now, sleep),
       emit: (event) => this.#emit(event),
     };
   }
 
   async send(request: HttpRequest): Promise<HttpResponse> {
+    const order = this.#pace.order();
     try {
-      return await withRetries(request, this.#policy, () =>
-        followRedirects(request, (hop) => this.#sendOne(hop)),
+      return await withRetries(request, this.#policy, (backoff) =>
+        followRedirects(request, (hop) => this.#sendOne(hop, order, backoff)),
       );
     } catch (error) {
       throw error instanceof BodyFailure ? error.cause : error;
@@ -102,10 +108,14 @@ class UndiciTransport implements Transport {
     await this.#connections.close();
   }
 
-  async #sendOne(request: HttpRequest): Promise<HttpResponse> {
+  async #sendOne(request: HttpRequest, order: number, backoff: Backoff): Promise<HttpResponse> {
     const { origin, path } = splitUrl(request.url);
-    const { gate, now } = this.#policy;
-    await gate.wait(origin, request.signal);
+    const { now } = this.#policy;
+    const slot = await this.#pace.enter(origin, {
+      order,
+      feeds: feeds(request),
+      signals: [this.#closing.signal, ...(request.signal === undefined ? [] : [request.signal])],
+    });
     let start: number | undefined;
     let status: number | undefined;
     try {
@@ -118,13 +128,24 @@ class UndiciTransport implements Transport {
         onSend: () => (start = now()),
       });
       status = response.status;
+      this.#heed(response, origin, slot, backoff);
       this.#warn(origin, response);
       return response;
     } catch (error) {
       throw error instanceof BodyFailure ? error : networkError(error, request);
     } finally {
+      slot.leave();
       if (start !== undefined) this.#sent(request, status, now() - start);
     }
+  }
+
+  /** Takes note of what an answer says about the host's load, before the next request is let through. */
+  #heed(response: HttpResponse, origin: string, slot: Slot, backoff: Backoff): void {
+    const plea = pleaOf(response, backoff, this.#policy);
+    if (plea === undefined && response.status < 500) slot.accepted();
+    if (plea?.forAll !== true) return;
+    if (response.status === 429 || response.status === 503) slot.limited();
+    if (plea.delayMs !== undefined) this.#pace.pause(origin, plea.delayMs);
   }
 
   #sent({ method, url }: HttpRequest, status: number | undefined, durationMs: number): void {
@@ -167,6 +188,11 @@ class UndiciTransport implements Transport {
       // a listener is somebody else's code: it must not break a request
     }
   }
+}
+
+/** An upload in flight may need a download, and that a token. */
+function feeds({ method, body }: HttpRequest): boolean {
+  return method === 'GET' || body?.secret === true;
 }
 
 async function sleepFor(milliseconds: number, signal?: AbortSignal): Promise<void> {

@@ -319,20 +319,27 @@ describe('Retry-After', () => {
     await seed(source.store('app'), several, 'several');
     rules.push(rule({ method: 'POST', nth: 1 }, answer(429, { headers: { 'retry-after': '20' } })));
     const { sleep, slept } = noWaits();
-    let waiting = 0;
+    const came: number[] = [];
+    const turns = async (count: number): Promise<void> => {
+      for (let turn = 0; turn < count; turn += 1) await setImmediate();
+    };
     const waits = {
       slept,
       sleep: async (ms: number, signal?: AbortSignal) => {
         if (ms > 15_000) {
-          waiting += 1;
-          // The others have POSTs under way, and go on when these are answered.
-          for (let turn = 0; turn < 300; turn += 1) await setImmediate();
+          // The others have POSTs under way, which are answered.
+          await turns(100);
+          came.push(target.log.length);
+          await turns(300);
+          came.push(target.log.length);
         }
         await sleep(ms, signal);
       },
     };
     await copyAtOnce(`${source.host}/app:several`, `${target.host}/app`, {}, waits);
-    expect(waiting).toBeGreaterThan(1);
+    const [before = 0, after] = came;
+    expect(after).toBe(before);
+    expect(target.log.length).toBeGreaterThan(before + 4);
     await expectSame(target.store('app'), several, 'several');
   });
 

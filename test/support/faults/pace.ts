@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Fault } from '../faults.js';
+import { registryError } from './answers.js';
 import { tapRequest } from './tap-request.js';
 import { tapResponse } from './tap-response.js';
 
@@ -57,4 +58,40 @@ async function* paced(chunks: AsyncIterable<Buffer>, pace: Pace): AsyncGenerator
       yield chunk.subarray(start, start + pace.bytes);
     }
   }
+}
+
+/** Answers 429 to what comes while `most` requests are being answered. */
+export function busyOver(most: number): Fault {
+  let underWay = 0;
+  return (next) => (request, response) => {
+    if (underWay >= most) {
+      registryError(429, 'TOOMANYREQUESTS')(next)(request, response);
+      return;
+    }
+    underWay += 1;
+    response.once('close', () => (underWay -= 1));
+    next(request, response);
+  };
+}
+
+/** A bucket of tokens, one for each request; without one the answer is 429. It holds `tokens` and is filled at a rate. */
+export function bucket(given: {
+  readonly tokens: number;
+  readonly perSecond: number;
+  /** Milliseconds. */
+  readonly now: () => number;
+}): Fault {
+  let level = given.tokens;
+  let at = given.now();
+  return (next) => (request, response) => {
+    const time = given.now();
+    level = Math.min(given.tokens, level + ((time - at) / 1000) * given.perSecond);
+    at = time;
+    if (level < 1) {
+      registryError(429, 'TOOMANYREQUESTS')(next)(request, response);
+      return;
+    }
+    level -= 1;
+    next(request, response);
+  };
 }

@@ -1,7 +1,8 @@
+import { setImmediate } from 'node:timers/promises';
+
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { HostGate } from '../../../src/http/host-gate.js';
 import { backoffDelay, isRetryableStatus } from '../../../src/http/retry.js';
 import { bodyOf, closeAll, listen, listenRaw, openTransport } from './local-server.js';
 
@@ -166,6 +167,67 @@ describe('a broken connection', () => {
   });
 });
 
+describe('an answer 429', () => {
+  it('pauses the host for all, who then go in the order of their first tries', async () => {
+    const came: string[] = [];
+    const server = await listen((request, response) => {
+      came.push(request.url ?? '');
+      response.writeHead(came.length === 1 ? 429 : 200).end();
+    });
+    const later: Promise<unknown>[] = [];
+    const waits: number[] = [];
+    const transport = openTransport({
+      sleep: async (milliseconds) => {
+        waits.push(milliseconds);
+        for (const path of ['/2', '/3']) {
+          later.push(transport.send({ method: 'GET', url: `${server.origin}${path}` }));
+        }
+        for (let turn = 0; turn < 20; turn += 1) await setImmediate();
+        expect(came).toEqual(['/1']);
+        transport.clock.now += milliseconds;
+      },
+    });
+    expect((await transport.send({ method: 'GET', url: `${server.origin}/1` })).status).toBe(200);
+    await Promise.all(later);
+    expect(waits).toEqual([500]);
+    expect(came).toEqual(['/1', '/1', '/2', '/3']);
+  });
+
+  it.each([0, 1])('is waited out for the upper half of the usual time (%d)', async (random) => {
+    const server = await answering(429, 429, 200);
+    const transport = openTransport({ random: () => random });
+    await transport.send({ method: 'GET', url: server.origin });
+    expect(transport.waits).toEqual(random === 0 ? [250, 500] : [500, 1000]);
+  });
+
+  it('leaves a wait for its slot when the transport is closed', async () => {
+    const server = await listen(() => undefined);
+    const transport = openTransport({ sleep: () => new Promise(() => undefined) });
+    const refused = await answering([429, { 'retry-after': '9' }]);
+    await transport.send({ method: 'PUT', url: refused.origin, retry: false });
+    const waiting = transport.send({ method: 'GET', url: refused.origin });
+    const sent = transport.send({ method: 'GET', url: server.origin });
+    await Promise.all([
+      expect(waiting).rejects.toMatchObject({ code: 'E_ABORTED' }),
+      expect(sent).rejects.toMatchObject({ code: 'E_ABORTED' }),
+      transport.close(),
+    ]);
+  });
+
+  it('at a storage host is waited out before the registry is asked for another link', async () => {
+    let links = 0;
+    const storage = await answering(429, 200);
+    const registry = await listen((_request, response) => {
+      links += 1;
+      response.writeHead(307, { location: `${storage.origin}/?link=${links}` }).end();
+    });
+    const transport = openTransport();
+    const response = await transport.send({ method: 'GET', url: registry.origin });
+    expect([response.status, response.url, links]).toEqual([200, `${storage.origin}/?link=2`, 2]);
+    expect(transport.waits).toEqual([500]);
+  });
+});
+
 describe('Retry-After', () => {
   it.each(['GET', 'PUT'] as const)('is obeyed for a %s', async (method) => {
     const server = await answering([429, { 'retry-after': '7' }], 200);
@@ -220,51 +282,5 @@ describe('Retry-After', () => {
     expect(transport.waits).toEqual([5000]);
     await transport.send({ method: 'GET', url: server.origin });
     expect(transport.waits).toEqual([5000]);
-  });
-});
-
-describe('HostGate', () => {
-  it('keeps the longest of several pauses', async () => {
-    let now = 1000;
-    const waits: number[] = [];
-    const gate = new HostGate(
-      () => now,
-      (ms) => {
-        waits.push(ms);
-        now += ms;
-        return Promise.resolve();
-      },
-    );
-    gate.pause('a', 5000);
-    gate.pause('a', 100);
-    await gate.wait('a', undefined);
-    await gate.wait('b', undefined);
-    expect(waits).toEqual([5000]);
-  });
-
-  it('waits again when the pause was made longer meanwhile', async () => {
-    let now = 1000;
-    const waits: number[] = [];
-    const gate: HostGate = new HostGate(
-      () => now,
-      (ms) => {
-        if (waits.length === 0) gate.pause('a', 500);
-        waits.push(ms);
-        now += ms;
-        return Promise.resolve();
-      },
-    );
-    gate.pause('a', 200);
-    await gate.wait('a', undefined);
-    expect(waits).toEqual([200, 300]);
-  });
-
-  it('does not wait for ever where the clock stands still', async () => {
-    const gate = new HostGate(
-      () => 0,
-      () => Promise.resolve(),
-    );
-    gate.pause('a', 1000);
-    await expect(gate.wait('a', undefined)).resolves.toBeUndefined();
   });
 });
