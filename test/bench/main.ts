@@ -17,7 +17,15 @@ const { values } = parseArgs({
 });
 
 const { compare } = await import('./compare.js');
-const { markdown } = await import('./report.js');
+const { markdown, startTable } = await import('./report.js');
+const { compareStarts } = await import('./start.js');
+const { makeTempFolder, removeTempFolder } = await import('../support/temp.js');
+
+/** A start takes a tenth of a second, so that many of them cost little. */
+const STARTS = 15;
+
+const folder = makeTempFolder('bench-start');
+const starts = await compareStarts(STARTS, folder).finally(() => removeTempFolder(folder));
 
 const rows = await compare({
   shapes: values.shapes.split(','),
@@ -27,9 +35,9 @@ const rows = await compare({
 });
 if (values.json) {
   process.stdout.write(
-    `${JSON.stringify({ node: process.version, cpus: cpus().length, rows }, undefined, 2)}\n`,
+    `${JSON.stringify({ node: process.version, cpus: cpus().length, starts, rows }, undefined, 2)}\n`,
   );
 } else {
   process.stdout.write(`Node ${process.version}, ${cpus().length} processors, medians of ${values.runs}\n\n`);
-  process.stdout.write(`${markdown(rows)}\n`);
+  process.stdout.write(`${startTable(starts)}\n\n${markdown(rows)}\n`);
 }

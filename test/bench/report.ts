@@ -1,3 +1,5 @@
+import type { Start } from './start.js';
+
 /** The medians of one tool for one shape. */
 export interface Row {
   readonly shape: string;
@@ -41,6 +43,21 @@ export function markdown(rows: readonly Row[]): string {
     shown(row.connections, 0),
     ratio(row, rows),
   ]);
+  return table(head, lines);
+}
+
+/** A Markdown table of what it takes to start. */
+export function startTable(starts: readonly Start[]): string {
+  const lines = starts.map(({ command, wall, cpu, ratio: over }) => [
+    `\`${command}\``,
+    wall.toFixed(3),
+    shown(cpu, 2),
+    over.toFixed(2),
+  ]);
+  return table(['command', 'wall s', 'cpu s', 'ratio'], lines);
+}
+
+function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
   return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 

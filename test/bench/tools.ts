@@ -15,7 +15,8 @@ export interface Tool {
 
 type Command = readonly [program: string, ...args: string[]];
 
-const regferry = fileURLToPath(new URL('../../../../../bin/regferry.js', import.meta.url));
+/** The program in this checkout. */
+export const regferry: string = fileURLToPath(new URL('../../../../../bin/regferry.js', import.meta.url));
 
 const known: readonly Tool[] = [
   {
