@@ -47,6 +47,7 @@ const examples = [...page.matchAll(/^## (.+)$|```ts\n([\s\S]*?)```/gm)].reduce<
 const prints: Record<string, readonly RegExp[]> = {
   'Copying, with progress': [/mirror\/app:1\.0 sha256:[0-9a-f]{64} is new \{ copied: 2/],
   'When a copy fails': [/\/app:1\.0 done\n.*\/unreachable:1\.0 E_NETWORK/],
+  'All tags of a repository': [/backup\/app:1\.0 was copied\n.*backup\/app:single was copied\n$/],
   'Logins, proxies and certificates': [/^promoted\n$/],
   'A registry client': [
     new RegExp(`tag 1.0\ntag single\n${image.root.descriptor.digest} .*index.*\n(blob sha256:.*\n){2}`),
