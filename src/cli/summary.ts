@@ -77,8 +77,8 @@ export function tagsPlanText(plan: CopyPlan): string[] {
   const { targets } = plan;
   const copied = targets.filter(({ changed, error }) => changed && error === undefined);
   const failed = targets.filter(({ error }) => error !== undefined).length;
-  const blobs = sum(targets, (target) => target.blobs.copy);
-  const bytes = sum(targets, (target) => target.bytes.copy);
+  const blobs = sum(copied, (target) => target.blobs.copy);
+  const bytes = sum(copied, (target) => target.bytes.copy);
   return [
     `source ${plan.source.reference}`,
     ...targets.map(tagPlanLine),

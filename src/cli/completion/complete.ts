@@ -108,13 +108,15 @@ async function argumentsOf(
 ): Promise<readonly Candidate[]> {
   if (command === undefined) return line.words[0] === 'help' && args.length === 0 ? commandNames() : [];
   const [first = ''] = args;
+  // Repositories are wanted then, which have no tags.
+  const allTags = line.given.get('all-tags')?.at(-1) === 'true';
   const prefix = Object.hasOwn(command.options, 'from-username') ? 'from-' : '';
   switch (argumentName(command.arguments.usage, args.length)) {
     case 'image':
     case 'source':
-      return await completeImage(current, finder(prefix));
+      return await completeImage(current, allTags ? undefined : finder(prefix));
     case 'target...':
-      return await completeImage(current, finder('to-'));
+      return await completeImage(current, allTags ? undefined : finder('to-'));
     case 'repository':
       return await completeImage(current, undefined);
     case 'tag...':

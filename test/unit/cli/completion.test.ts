@@ -143,6 +143,14 @@ describe('an image', () => {
     },
   );
 
+  it('is a repository where all tags are meant', async () => {
+    const words = ['copy', '--all-tags', 'localhost:5000/app:'];
+    expect(await completeWith(tags, ...words)).toEqual({ found: [], asked: [] });
+    expect(await completeWith(tags, ...words.slice(0, 2), 'a', 'b/c:')).toEqual({ found: [], asked: [] });
+    expect(await complete('copy', '--ex')).toEqual(['--exclude-tags', '--expect']);
+    expect(await complete('copy', '--tags', 'v*', '--ta')).toEqual(['--tags']);
+  });
+
   it('is not asked for where there is no tag to give', async () => {
     expect(await complete('tags', 'app:')).toEqual([]);
   });
