@@ -7,11 +7,12 @@ import type { ContentTarget, Op } from '../content/store.js';
 import { openLayout, type LayoutStore } from '../content/layout-store.js';
 import type { CopyJob } from '../copy/job.js';
 import { linkedSignal } from '../copy/linked-signal.js';
+import { patience } from '../copy/patience.js';
 import { RegferryError, type Side } from '../errors.js';
 import type { HttpEvent } from '../http/message.js';
 import { backoffDelay, type RepeatPolicy } from '../http/retry.js';
 import { HostPace, type Sleep } from '../http/host-pace.js';
-import { MAX_RETRY_WAIT_MS, RETRIES } from '../http/limits.js';
+import { IDLE_TIMEOUT_MS, MAX_RETRY_WAIT_MS, RETRIES } from '../http/limits.js';
 import { createTransport, type Transport } from '../http/transport.js';
 import { RegistryClient } from '../registry/client.js';
 import { registryOrigin } from '../registry/origin.js';
@@ -124,11 +125,13 @@ export class Session {
   }
 
   /** What the engine needs of every call. */
-  engineOptions(): Pick<CopyJob, 'concurrency' | 'resume' | 'signal' | 'emit' | 'sleep'> {
-    const { concurrency = CONCURRENCY, retries = RETRIES } = this.#options;
+  engineOptions(): Pick<CopyJob, 'concurrency' | 'resume' | 'patience' | 'signal' | 'emit' | 'sleep'> {
+    const { concurrency = CONCURRENCY, retries = RETRIES, idleTimeoutMs = IDLE_TIMEOUT_MS } = this.#options;
     return {
       concurrency,
       resume: { retries, backoff: this.#backoff },
+      // Who stalls is left behind before its own watchdog gives it up.
+      patience: patience(idleTimeoutMs / 4),
       signal: this.signal,
       emit: (event) => this.#emit(event),
       sleep: this.#sleep,

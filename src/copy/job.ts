@@ -2,6 +2,7 @@ import type { ContentSource, ContentTarget, ManifestKey } from '../content/store
 import type { Digest } from '../spec/digest.js';
 import type { Platform } from '../spec/platform.js';
 import type { CopyEvent } from './events.js';
+import type { Patience } from './patience.js';
 import type { ResumePolicy } from './resuming.js';
 
 /** What a tag has to be now, or nothing is written anywhere (E_GUARD). */
@@ -54,6 +55,8 @@ export interface CopyJob {
   /** Transfers at a time at each host. */
   readonly concurrency: number;
   readonly resume: ResumePolicy;
+  /** How long targets that share a read wait for one that stalls. @default 15 s */
+  readonly patience?: Patience | undefined;
   readonly signal: AbortSignal;
   readonly emit: (event: CopyEvent) => void;
   /** Waits, for the read-back of a slow registry. */

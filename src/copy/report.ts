@@ -85,3 +85,11 @@ export interface CopyPlan {
   retries: number;
   durationMs: number;
 }
+
+/** Notes that a reference holds `digest` and was not written. */
+export function settle(report: TargetReport, digest: string, previous: string): void {
+  report.digest = digest;
+  report.previous = previous;
+  report.changed = false;
+  report.verified = 'header';
+}

@@ -1,17 +1,19 @@
-import type { ContentTarget, OpenBlob, PutOutcome } from '../content/store.js';
-import { withSide, type RegferryError } from '../errors.js';
+import type { ContentTarget, PutOutcome } from '../content/store.js';
+import type { RegferryError } from '../errors.js';
 import { largestFirst, type Descriptor } from '../spec/descriptor.js';
 import { isForeignLayerType } from '../spec/media-types.js';
 import type { BlobLedger } from './blob-ledger.js';
 import { ContentTally, type ContentCounts, type Moved } from './content-tally.js';
+import type { Member } from './fan-out-member.js';
+import type { FanOut } from './fan-out.js';
 import { gather } from './gather.js';
 import type { CopyJob } from './job.js';
 import type { Lanes } from './lanes.js';
 import { linkedSignal } from './linked-signal.js';
 import { distinct, missesContent, toBringAgain } from './missing-content.js';
-import { isCorrupt, refetching } from './refetching.js';
+import { putBlob } from './put-blob.js';
 import type { RepositoryMemory } from './repository-memory.js';
-import { resuming } from './resuming.js';
+import type { Seat } from './shared-read.js';
 import { lookUp } from './tag-state.js';
 import type { Node, Walk } from './walk.js';
 
@@ -23,6 +25,7 @@ export interface Shared {
   readonly job: CopyJob;
   readonly walk: Walk;
   readonly ledger: BlobLedger;
+  readonly fanOut: FanOut;
   /** The work is other images' work too: what fails of it stops nothing else. @default false */
   readonly keepGoing?: boolean | undefined;
 }
@@ -47,6 +50,7 @@ export class RepositoryCopy {
   readonly #target: ContentTarget;
   readonly #lanes: Lanes;
   readonly #memory: RepositoryMemory;
+  readonly #member: Member;
   readonly #stop: (reason: unknown) => void;
   readonly #signal: AbortSignal;
   readonly #fresh: boolean;
@@ -62,6 +66,8 @@ export class RepositoryCopy {
     this.#stop = keepGoing ? () => undefined : (reason) => abort.abort(reason);
     this.#signal = keepGoing ? job.signal : linkedSignal(job.signal, abort.signal);
     this.#tally = new ContentTally(target.toString(), job.emit, memory.extent);
+    this.#member = shared.fanOut.member(target.place);
+    this.#signal.addEventListener('abort', () => this.#member.leave(), { once: true });
   }
 
   /** What has moved so far; the numbers go on changing while the copy runs. */
@@ -71,7 +77,7 @@ export class RepositoryCopy {
 
   /** Brings what `root` names, not `root` itself. */
   async content(root: Node): Promise<void> {
-    await this.#named(root, 0);
+    await this.#named(root, 0).finally(() => this.#member.leave());
   }
 
   /** Runs `put`, and once more after filling in again what the registry then misses (MANIFEST_BLOB_UNKNOWN and kin). */
@@ -94,6 +100,7 @@ export class RepositoryCopy {
     const blobs = [...node.blobs].sort(largestFirst).map((blob) => this.#blob(blob));
     const children = node.children.map((descriptor) => this.#child(descriptor, depth + 1));
     this.#tally.read(node.blobs.filter((descriptor) => !this.#leavesOut(descriptor)));
+    this.#member.walked(node.manifest.descriptor.digest);
     await gather([...children, ...blobs], this.#stop);
   }
 
@@ -101,6 +108,7 @@ export class RepositoryCopy {
     return this.#memory.once('manifest', descriptor, async () => {
       const { walk } = this.#shared;
       this.#tally.found();
+      this.#member.asks(descriptor.digest);
       const early =
         this.#fresh && !this.#shared.job.source.metered ? walk.child(descriptor, depth) : undefined;
       early?.catch(() => undefined);
@@ -108,6 +116,7 @@ export class RepositoryCopy {
       if (found.error !== undefined) throw found.error;
       if (typeof found.previous === 'string') {
         this.#tally.read([]);
+        this.#member.declines(descriptor.digest);
         this.#tally.manifest(descriptor, 'skipped');
         return;
       }
@@ -131,10 +140,12 @@ export class RepositoryCopy {
         this.#tally.foreign(descriptor);
         return;
       }
+      this.#member.asks(descriptor.digest);
       const eager = this.#isEager(descriptor);
       const there = !eager && (await this.#has(descriptor));
       const { host, repository } = this.#target.place;
       if (there) this.#shared.ledger.found(host, descriptor.digest, repository);
+      if (there) this.#member.declines(descriptor.digest);
       this.#count(descriptor, there ? 'skipped' : await this.#bring(descriptor, eager));
     });
   }
@@ -170,56 +181,43 @@ export class RepositoryCopy {
     const { place } = this.#target;
     const source = this.#shared.job.source.place;
     if (source.kind === place.kind && source.host === place.host && source.repository !== place.repository) {
+      this.#member.declines(descriptor.digest);
       return this.#transfer(descriptor, source.repository);
     }
     const { ledger } = this.#shared;
     // When the one that claimed it fails, one of those that waited claims it next.
     for (let claim; (claim = ledger.holder(place.host, descriptor.digest)) !== undefined;) {
+      this.#member.declines(descriptor.digest);
       const holder = await claim;
       if (holder !== undefined) return this.#transfer(descriptor, holder);
     }
-    const arrival = this.#transfer(descriptor, eager ? place.repository : undefined);
+    const mountFrom = eager ? place.repository : undefined;
+    const arrival = this.#member.bring(descriptor, (seat) => this.#transfer(descriptor, mountFrom, seat));
     ledger.claim(place.host, descriptor.digest, place.repository, arrival);
     return arrival;
   }
 
-  async #transfer(descriptor: Descriptor, mountFrom: string | undefined): Promise<Moved> {
+  async #transfer(descriptor: Descriptor, mountFrom: string | undefined, seat?: Seat): Promise<Moved> {
     const outcome = await this.#lanes.transfer(descriptor.size, async () => {
       this.#signal.throwIfAborted();
       this.#tally.tell(descriptor, 'started');
-      return this.#put(descriptor, mountFrom);
+      return this.#put(descriptor, mountFrom, seat);
     });
     return outcome === 'present' ? 'skipped' : outcome;
   }
 
-  async #put(descriptor: Descriptor, mountFrom: string | undefined): Promise<PutOutcome> {
-    const open = this.#opener(descriptor);
-    const attempt = (): Promise<PutOutcome> =>
-      this.#target.put(descriptor, open, {
-        mountFrom,
-        signal: this.#signal,
-        onProgress: (bytes) => this.#tally.progress(descriptor, bytes),
-      });
+  async #put(descriptor: Descriptor, mountFrom: string | undefined, seat?: Seat): Promise<PutOutcome> {
+    const onProgress = (bytes: number): void => {
+      this.#member.moves();
+      this.#tally.progress(descriptor, bytes);
+    };
     try {
-      return await refetching(attempt, this.#signal);
+      const options = { mountFrom, seat, signal: this.#signal, onProgress };
+      return await putBlob(this.#shared.job, this.#target, descriptor, options);
     } catch (error) {
       this.#tally.tell(descriptor, 'failed');
-      // Every target checks the bytes before it takes them: wrong ones were wrong at the source.
-      throw isCorrupt(error) ? withSide(error, 'source') : error;
+      throw error;
     }
-  }
-
-  /** Opens the blob at the source; its errors are the source's, and a broken read is taken up again. */
-  #opener(descriptor: Descriptor): OpenBlob {
-    const { source, resume } = this.#shared.job;
-    return resuming(
-      (options) =>
-        source.open(descriptor, options).catch((error: unknown) => {
-          throw withSide(error, 'source');
-        }),
-      descriptor,
-      resume,
-    );
   }
 
   /**

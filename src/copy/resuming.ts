@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 
 import type { OpenBlob } from '../content/store.js';
-import { isRegferryError, withSide } from '../errors.js';
+import { isRegferryError, RegferryError, withSide } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { linkedSignal } from './linked-signal.js';
 
@@ -16,6 +16,13 @@ export interface ResumePolicy {
   readonly retries: number;
   /** Waits before the next try; `failures` counts those in a row without progress. */
   readonly backoff: (failures: number, signal: AbortSignal | undefined) => Promise<void>;
+}
+
+/** Ends a stream whose reader was too slow for others that share it: it is to go on alone, and nothing has failed. */
+export class LeftBehind extends RegferryError {
+  constructor(digest: string) {
+    super('E_CUT', `${digest} is read on by itself`, { side: 'source', digest, retryable: true });
+  }
 }
 
 /**
@@ -42,6 +49,8 @@ class ResumingStream extends Readable {
   #resumedAt: number;
   #failures = 0;
   #resumes = 0;
+  /** What to do when more is wanted, in place of reading on. */
+  #goOn: (() => void) | undefined;
 
   constructor(
     open: OpenBlob,
@@ -64,7 +73,10 @@ class ResumingStream extends Readable {
   }
 
   override _read(): void {
-    this.#current.resume();
+    const goOn = this.#goOn;
+    this.#goOn = undefined;
+    if (goOn === undefined) this.#current.resume();
+    else goOn();
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
@@ -97,6 +109,10 @@ class ResumingStream extends Readable {
   /** A clean end before the last byte is a cut as well: with chunked framing it looks the same. */
   async #resume(error: Error | undefined): Promise<void> {
     if (this.#isGone()) return;
+    if (error instanceof LeftBehind) {
+      this.#goOnAlone();
+      return;
+    }
     if (this.#position - this.#resumedAt >= PROGRESS_BYTES) this.#failures = 0;
     this.#failures += 1;
     this.#resumes += 1;
@@ -106,8 +122,19 @@ class ResumingStream extends Readable {
       else this.#fail(error);
       return;
     }
+    await this.#reopen(() => this.#policy.backoff(this.#failures, this.#signal));
+  }
+
+  /** Once more is wanted: one that has stalled may never want it. */
+  #goOnAlone(): void {
+    const goOn = (): void => void this.#reopen(() => Promise.resolve());
+    if (this.readableLength < this.readableHighWaterMark) goOn();
+    else this.#goOn = goOn;
+  }
+
+  async #reopen(wait: () => Promise<void>): Promise<void> {
     try {
-      await this.#policy.backoff(this.#failures, this.#signal);
+      await wait();
       const next = await this.#open({ offset: this.#position, signal: this.#signal });
       if (this.#isGone()) {
         next.destroy();

@@ -1,6 +1,7 @@
 import { withSide, type RegferryError } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { BlobLedger } from './blob-ledger.js';
+import { FanOut } from './fan-out.js';
 import { checkSource } from './guards.js';
 import { isGuarded, type CopyJob, type CopyTarget } from './job.js';
 import { FIRST_CONNECTIONS, LanesByHost } from './lanes.js';
@@ -59,7 +60,8 @@ export async function runCopy(given: CopyJob): Promise<CopyOutcome> {
 /** Copies one image of a run; see {@link runCopy}. */
 export async function copyImage(run: Run, job: CopyJob): Promise<CopyOutcome> {
   const walk = new Walk(job.source, run.lanes.of(job.source.place.host), { signal: job.signal });
-  const shared: Shared = { job, walk, ledger: run.ledger, keepGoing: run.stop === undefined };
+  const fanOut = new FanOut(job);
+  const shared: Shared = { job, walk, ledger: run.ledger, fanOut, keepGoing: run.stop === undefined };
   const groups = grouped(job.targets).map((targets) => {
     const { place } = targets[0].store;
     return new TargetGroup(shared, targets, run.lanes.of(place.host), run.memories.of(place));

@@ -4,7 +4,7 @@ import { gather } from './gather.js';
 import { brokenGuard, movedMeanwhile } from './guards.js';
 import { isGuarded, type CopyTarget } from './job.js';
 import { prove } from './prove.js';
-import { emptyTargetReport, type TargetReport } from './report.js';
+import { emptyTargetReport, settle, type TargetReport } from './report.js';
 import { RepositoryCopy, type Shared } from './repository-copy.js';
 import type { RepositoryMemory } from './repository-memory.js';
 import { lookUp, tagState, type TagState } from './tag-state.js';
@@ -88,7 +88,10 @@ export class TargetGroup {
   async bring(root: Node): Promise<void> {
     const pending = this.#pending();
     const [first] = pending;
-    if (first === undefined) return;
+    if (first === undefined) {
+      this.#shared.fanOut.member(this.#store.place).leave();
+      return;
+    }
     // An absent tag makes an empty repository likely, unless it is known to have others.
     const fresh = pending.every(({ report, target }) => report.previous === null && target.absent !== 'tag');
     this.#content = new RepositoryCopy(this.#shared, {
@@ -239,11 +242,4 @@ export class TargetGroup {
     });
     report.verified = 'bytes';
   }
-}
-
-function settle(report: TargetReport, digest: string, previous: string): void {
-  report.digest = digest;
-  report.previous = previous;
-  report.changed = false;
-  report.verified = 'header';
 }
