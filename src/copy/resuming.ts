@@ -49,6 +49,8 @@ class ResumingStream extends Readable {
   #resumedAt: number;
   #failures = 0;
   #resumes = 0;
+  /** More was asked for and has not come. */
+  #isWanted = false;
   /** What to do when more is wanted, in place of reading on. */
   #goOn: (() => void) | undefined;
 
@@ -73,6 +75,7 @@ class ResumingStream extends Readable {
   }
 
   override _read(): void {
+    this.#isWanted = true;
     const goOn = this.#goOn;
     this.#goOn = undefined;
     if (goOn === undefined) this.#current.resume();
@@ -89,7 +92,9 @@ class ResumingStream extends Readable {
     stream.pause();
     stream.on('data', (piece: Uint8Array) => {
       this.#position += piece.length;
-      if (!this.push(piece)) stream.pause();
+      if (this.push(piece)) return;
+      this.#isWanted = false;
+      stream.pause();
     });
     let over = false;
     const end = (error?: Error): void => {
@@ -128,7 +133,7 @@ class ResumingStream extends Readable {
   /** Once more is wanted: one that has stalled may never want it. */
   #goOnAlone(): void {
     const goOn = (): void => void this.#reopen(() => Promise.resolve());
-    if (this.readableLength < this.readableHighWaterMark) goOn();
+    if (this.#isWanted) goOn();
     else this.#goOn = goOn;
   }
 

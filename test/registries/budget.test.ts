@@ -169,3 +169,45 @@ requirePrograms('docker-registry')('the number of requests, as the registries co
     await copy(`${source.host}/${repository}:v1`, `${target.host}/${repository}`);
   }
 });
+
+requirePrograms('docker-registry')('the number of requests of a copy to three registries', () => {
+  let source: DockerRegistry;
+  let targets: DockerRegistry[];
+
+  beforeAll(async () => {
+    const started = await Promise.all([0, 1, 2, 3].map(() => startDockerRegistry()));
+    [source, ...targets] = started as [DockerRegistry, ...DockerRegistry[]];
+  });
+  afterAll(() => Promise.all([source, ...targets].map((registry) => registry.stop())));
+
+  /** Copies to all of them, and says what each registry was asked by that. */
+  async function copied(repository: string, seeded: FixtureImage): Promise<Counts[]> {
+    await seedHttp(source.url, repository, seeded, 'v1');
+    await Promise.all([source, ...targets].map((registry) => registry.clearRequests()));
+    const to = targets.map(({ host }) => `${host}/${repository}`);
+    const report = await copy(`${source.host}/${repository}:v1`, to);
+    expect(report.targets.map(({ verified }) => verified)).toEqual(to.map(() => 'bytes'));
+    return Promise.all([source, ...targets].map(counts));
+  }
+
+  it('is that of one copy at the source, and at each target', async () => {
+    const fresh = {
+      'HEAD manifest': 4,
+      'HEAD blob': 7,
+      'POST upload': 7,
+      'PUT upload': 7,
+      'PUT manifest': 4,
+      'GET manifest': 1,
+    };
+    expect(await copied('all', index)).toEqual([{ 'GET manifest': 4, 'GET blob': 7 }, fresh, fresh, fresh]);
+  });
+
+  it('is that of what any of them lacks at the source, where they hold different parts', async () => {
+    const [first, second] = targets as [DockerRegistry, DockerRegistry];
+    await seedHttp(first.url, 'parts', oneLayerChanged, 'old');
+    await seedHttp(second.url, 'parts', image, 'old');
+    const [atSource, ...atTargets] = await copied('parts', image);
+    expect(atSource).toEqual({ 'GET manifest': 1, 'GET blob': 4 });
+    expect(atTargets.map((asked) => asked['PUT upload'])).toEqual([2, undefined, 4]);
+  });
+});

@@ -3,6 +3,7 @@ import type { ContentTarget, ManifestKey } from '../../../src/content/store.js';
 import { runAllTags, type TagsJob, type TagsOutcome } from '../../../src/copy/all-tags.js';
 import type { CopyEvent } from '../../../src/copy/events.js';
 import type { CopyJob, CopyTarget } from '../../../src/copy/job.js';
+import type { Patience } from '../../../src/copy/patience.js';
 import { runCopy, type CopyOutcome } from '../../../src/copy/run.js';
 import type { FixtureImage } from '../../support/fixtures.js';
 
@@ -176,4 +177,35 @@ export function gate(): { readonly opened: Promise<void>; open(): void } {
 /** Lets everything go on that only waits for promises. */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Patience that ends when a test says so. */
+export interface Alarms extends Patience {
+  /** Alarms that are set. */
+  set(): number;
+  /** Alarms that were ever set. */
+  count(): number;
+  /** Lets all that are set ring. */
+  ring(): void;
+}
+
+/** Alarms that no clock rings. */
+export function alarms(): Alarms {
+  const set = new Set<() => void>();
+  let count = 0;
+  return {
+    ms: 1_000,
+    alarm: (_ms, ring) => {
+      // each is one of its own, also where two ring the same
+      const one = (): void => ring();
+      set.add(one);
+      count += 1;
+      return () => set.delete(one);
+    },
+    set: () => set.size,
+    count: () => count,
+    ring: () => {
+      for (const ring of [...set]) if (set.delete(ring)) ring();
+    },
+  };
 }
