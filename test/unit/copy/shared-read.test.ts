@@ -218,7 +218,7 @@ describe('one that leaves', () => {
     const source = sourceOf(bytes);
     const { seats, open, patience } = shared(source, 3);
     const [first, second, third] = await Promise.all(seats.map((seat) => open(seat)));
-    const all = [first, third].map((stream) => stream && read(stream));
+    const all = [first, third].map(async (stream) => stream && read(stream));
     if (second !== undefined) await take(second, PIECE);
     await settled();
     second?.destroy();
