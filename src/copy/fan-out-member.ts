@@ -39,6 +39,19 @@ export class Member {
     this.#rounds = rounds;
   }
 
+  /** Takes part for as long as its work lasts and the signal has not aborted. */
+  async during(work: Promise<void>, signal: AbortSignal): Promise<void> {
+    if (this.#rounds === undefined) return work;
+    const leave = (): void => this.leave();
+    signal.addEventListener('abort', leave, { once: true });
+    try {
+      await work;
+    } finally {
+      signal.removeEventListener('abort', leave);
+      leave();
+    }
+  }
+
   /** It looks for a manifest or blob. */
   asks(digest: string): void {
     this.#open.add(digest);

@@ -26,7 +26,9 @@ interface Round {
  * transfers are in the same order in all of them, so of those that wait the oldest has only tasks before it that wait for
  * nobody, or that have all their slots and come to an end.
  *
- * Nobody waits long for a target that shows no sign of life: it is left out until it gives one.
+ * Nobody waits long for a target that shows no sign of life: it is left out until it gives one. That cuts the one knot
+ * that there can be as well: two hosts that both answer 429 and then let uploads through one by one (http/host-pace.ts)
+ * need not do so in the same order.
  */
 export class FanOut {
   readonly #source: ContentSource;

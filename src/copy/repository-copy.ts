@@ -67,7 +67,6 @@ export class RepositoryCopy {
     this.#signal = keepGoing ? job.signal : linkedSignal(job.signal, abort.signal);
     this.#tally = new ContentTally(target.toString(), job.emit, memory.extent);
     this.#member = shared.fanOut.member(target.place);
-    this.#signal.addEventListener('abort', () => this.#member.leave(), { once: true });
   }
 
   /** What has moved so far; the numbers go on changing while the copy runs. */
@@ -77,7 +76,7 @@ export class RepositoryCopy {
 
   /** Brings what `root` names, not `root` itself. */
   async content(root: Node): Promise<void> {
-    await this.#named(root, 0).finally(() => this.#member.leave());
+    await this.#member.during(this.#named(root, 0), this.#signal);
   }
 
   /** Runs `put`, and once more after filling in again what the registry then misses (MANIFEST_BLOB_UNKNOWN and kin). */
