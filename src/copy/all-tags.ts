@@ -7,6 +7,7 @@ import type { CopyJob, CopyTarget, TargetGuard } from './job.js';
 import { FIRST_CONNECTIONS } from './lanes.js';
 import { ListedTags, type Listed } from './listed-tags.js';
 import { readingAhead } from './reading-ahead.js';
+import { RememberedManifests } from './remembered-manifests.js';
 import { emptyTargetReport, type TargetReport } from './report.js';
 import { copyImage, newRun, type Run } from './run.js';
 
@@ -45,7 +46,9 @@ export interface TagsOutcome {
  * costs one HEAD a side where it is the same. What several tags share moves once. A tag that fails does not stop the
  * others. Never rejects for what can go wrong with a registry.
  */
-export async function runAllTags(job: TagsJob): Promise<TagsOutcome> {
+export async function runAllTags(given: TagsJob): Promise<TagsOutcome> {
+  const { source } = given;
+  const job = source.metered ? { ...given, source: new RememberedManifests(source) } : given;
   const run = newRun(job.concurrency);
   const op = { signal: job.signal };
   for (const store of [job.source, ...job.targets.map((target) => target.store)]) {

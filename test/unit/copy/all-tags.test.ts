@@ -101,12 +101,14 @@ describe('a copy of all tags', () => {
     expect(reports[1]?.previous).toBe(own(19).root.descriptor.digest);
   });
 
-  it('asks for the digest first where manifests are metered', async () => {
-    const { source, targets } = await sides(images, () => ({ metered: true }));
-    await runTags({ source, targets });
-    for (const tag of ['a', 'b', 'c']) {
-      expect(calls(source, new RegExp(`:${tag}$`))).toEqual([`fetch :${tag}`, `resolve :${tag}`]);
-    }
+  it('asks for the digest first where manifests are metered, and reads each manifest once', async () => {
+    const many: Images = { a: images.a, a1: images.a, b: images.b, c: indexOf([{ image: images.a }]) };
+    const { source, to, targets } = await sides(many, () => ({ metered: true }));
+    await seedAll(to, { b: images.b });
+    const { targets: reports } = await runTags({ source, targets });
+    expect(reports.every(({ verified }) => verified !== undefined)).toBe(true);
+    expect(calls(source, /^resolve/)).toEqual(['resolve :a', 'resolve :a1', 'resolve :b', 'resolve :c']);
+    expect(calls(source, /^fetch/)).toEqual(['fetch a1 root', 'fetch c root']);
   });
 
   it('asks for each tag where the target does not tell its list, and for none where it is not found', async () => {

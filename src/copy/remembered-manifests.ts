@@ -1,0 +1,101 @@
+import type { Readable } from 'node:stream';
+
+import type { ContentSource, Manifest, ManifestKey, Op, OpenOptions, Place } from '../content/store.js';
+import type { Descriptor } from '../spec/descriptor.js';
+
+/** Bytes of manifests that are kept: those of a thousand tags, as they usually are. */
+const KEPT_BYTES: number = 8 * 1024 * 1024;
+
+type DigestKey = Exclude<ManifestKey, { tag: string }>;
+
+/**
+ * A source whose manifest GETs are metered and whose HEADs are not: a tag that was asked for by HEAD is read by its digest
+ * then, and a manifest that was read already is not read again while it is among the latest. Docker Hub's repositories have
+ * several tags for most images.
+ */
+export class RememberedManifests implements ContentSource {
+  readonly place: Place;
+  readonly metered: boolean;
+  readonly #source: ContentSource;
+  readonly #limit: number;
+  /** Digests of tags that were asked for and not read yet. */
+  readonly #digests = new Map<string, Descriptor['digest']>();
+  /** By digest, the latest last. */
+  readonly #kept = new Map<string, Manifest>();
+  readonly #reading = new Map<string, Promise<Manifest>>();
+  #bytes = 0;
+
+  /** @param limit most bytes of manifests to keep. */
+  constructor(source: ContentSource, limit: number = KEPT_BYTES) {
+    this.place = source.place;
+    this.metered = source.metered;
+    this.#source = source;
+    this.#limit = limit;
+  }
+
+  toString(): string {
+    return this.#source.toString();
+  }
+
+  prepare(requests: number, op?: Op): void {
+    this.#source.prepare?.(requests, op);
+  }
+
+  async resolve(key: ManifestKey, op?: Op): Promise<Descriptor | undefined> {
+    const found = await this.#source.resolve(key, op);
+    if ('tag' in key && found !== undefined) this.#digests.set(key.tag, found.digest);
+    return found;
+  }
+
+  fetch(key: ManifestKey, op?: Op): Promise<Manifest> {
+    if (!('tag' in key)) return this.#remembered(key, op);
+    const digest = this.#digests.get(key.tag);
+    this.#digests.delete(key.tag);
+    return digest === undefined ? this.#source.fetch(key, op) : this.#remembered({ digest }, op);
+  }
+
+  open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable> {
+    return this.#source.open(descriptor, options);
+  }
+
+  tags(op?: Op): AsyncIterable<string> {
+    return this.#source.tags(op);
+  }
+
+  async #remembered(key: DigestKey, op?: Op): Promise<Manifest> {
+    const { digest } = key;
+    const others = this.#reading.get(digest);
+    const manifest = this.#kept.get(digest) ?? (others && (await others.catch(() => undefined)));
+    if (manifest !== undefined && isAnswer(manifest, key)) {
+      this.#keep(manifest);
+      return manifest;
+    }
+    const reading = this.#source
+      .fetch(key, op)
+      .then((read) => this.#keep(read))
+      .finally(() => this.#reading.delete(digest));
+    this.#reading.set(digest, reading);
+    return reading;
+  }
+
+  #keep(manifest: Manifest): Manifest {
+    const { digest } = manifest.descriptor;
+    const before = this.#kept.get(digest);
+    this.#kept.delete(digest);
+    this.#kept.set(digest, manifest);
+    this.#bytes += manifest.bytes.length - (before?.bytes.length ?? 0);
+    for (const [oldest, { bytes }] of this.#kept) {
+      if (this.#bytes <= this.#limit) break;
+      this.#kept.delete(oldest);
+      this.#bytes -= bytes.length;
+    }
+    return manifest;
+  }
+}
+
+/** False for one that was named with another size or type, which the source has to judge. */
+function isAnswer({ descriptor }: Manifest, { size = -1, mediaType }: DigestKey): boolean {
+  return (
+    (size < 0 || size === descriptor.size) && (mediaType ?? descriptor.mediaType) === descriptor.mediaType
+  );
+}
