@@ -129,6 +129,38 @@ describe('a copy of all tags', () => {
     }
   });
 
+  it('reads what several registries lack once, however many tags need it', async () => {
+    const other = await startRegistry();
+    try {
+      const many = Array.from({ length: 60 }, (_, at) => own(50 + at));
+      for (const [at, image] of many.entries()) await seed(source.store('many'), image, `t${at}`);
+      const report = await copyTags(`${source.host}/many`, [to(), `${other.host}/many`]);
+      expect(report.targets.filter(({ verified }) => verified === 'bytes')).toHaveLength(120);
+      expect(asked(source, /^GET .*manifests/)).toHaveLength(60);
+      const blobs = asked(source, /^GET .*blobs/);
+      expect(new Set(blobs).size).toBe(121);
+      expect(blobs).toHaveLength(121);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('lets a registry that refuses everything not keep the others from anything', async () => {
+    const refusing = await startRegistry({ rules: [rule({ method: ['POST', 'PUT'] }, answer(403))] });
+    try {
+      const { code, message, report } = await failed(copyTags(from(), [to(), `${refusing.host}/app`]));
+      expect([code, message]).toEqual(['E_PARTIAL', '5 of 10 targets failed']);
+      expect(report.targets.map(({ error }) => error?.code)).toEqual(
+        tags.flatMap(() => [undefined, 'E_DENIED']),
+      );
+      for (const [tag, image] of Object.entries(images)) {
+        await expectSame(target.store('mirror/app'), image, tag);
+      }
+    } finally {
+      await refusing.close();
+    }
+  });
+
   it('lets a tag fail alone, and those that need the same', async () => {
     const broken = images['1.1']?.manifests.find(({ descriptor }) => {
       return descriptor.digest === shared.image.root.descriptor.digest;
