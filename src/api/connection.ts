@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 
+import type { Scope } from '../auth/authorizer.js';
 import { basicCredential, chainCredentials, staticCredentials } from '../auth/credentials.js';
 import type { CredentialProvider } from '../auth/credentials.js';
 import { RegferryError, type Side } from '../errors.js';
 import type { OriginSettings } from '../http/connections.js';
+import { pullScope } from '../registry/scopes.js';
+import { sameRegistry, type Reference } from '../spec/reference.js';
 import type { Environment } from './environment.js';
 import type { SideOptions } from './options.js';
 
@@ -31,6 +34,26 @@ export function credentialsOf(
       : [staticCredentials(basicCredential(username, password, `${whose} login options`))];
   const others = [credentials, environment?.credentials].filter((provider) => provider !== undefined);
   return chainCredentials([...own, ...others]);
+}
+
+/** The options of a side that decide who it is. */
+const LOGIN = ['anonymous', 'username', 'password', 'credentials'] as const;
+
+/**
+ * What targets at a registry will mount blobs from: the source, where it is at the same registry and both sides have the
+ * same login. With another one the target's token service would likely refuse it.
+ */
+export function mountSource(
+  from: Reference | undefined,
+  registry: string,
+  {
+    source,
+    target,
+  }: { readonly source?: SideOptions | undefined; readonly target?: SideOptions | undefined },
+): Scope | undefined {
+  if (from === undefined || !sameRegistry(from.registry, registry)) return undefined;
+  const isSame = LOGIN.every((option) => source?.[option] === target?.[option]);
+  return isSame ? pullScope(from.repository) : undefined;
 }
 
 /**

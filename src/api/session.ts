@@ -20,7 +20,7 @@ import { Repository } from '../registry/repository.js';
 import type { Location } from '../spec/location.js';
 import { sameRegistry, type Reference } from '../spec/reference.js';
 import { userAgent } from '../version.js';
-import { connectionSettings, credentialsOf } from './connection.js';
+import { connectionSettings, credentialsOf, mountSource } from './connection.js';
 import type { RegferryEvent } from '../copy/events.js';
 import type { CommonOptions, SideOptions } from './options.js';
 
@@ -63,6 +63,8 @@ export class Session {
   readonly #end = new AbortController();
   readonly #sleep: Sleep;
   readonly #backoff: RepeatPolicy['backoff'];
+  /** The first repository of the source's side. */
+  #from: Reference | undefined;
   /** One for both sides, which may be the same registry. */
   readonly #pace: HostPace;
   #retries = 0;
@@ -77,6 +79,7 @@ export class Session {
 
   /** A repository of a registry, as one side of the call. */
   repository(reference: Reference, side: Side, access: 'pull' | 'push'): Repository {
+    if (side === 'source') this.#from ??= reference;
     const { retries = RETRIES, chunkSize, answerTimeoutMs } = this.#options;
     return new Repository({
       client: this.#client(reference.registry, side),
@@ -170,6 +173,7 @@ export class Session {
       registry,
       side: named,
       http,
+      foreseen: side === 'target' ? mountSource(this.#from, registry, this.#options) : undefined,
       credentials: credentialsOf(named, sideOptions, this.#options.environment),
       trustedRealms: this.#options.trustedRealms,
       allowPrivate: this.#options.allowPrivateRedirects,

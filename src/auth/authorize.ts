@@ -1,11 +1,12 @@
-import { isRegferryError, type RegferryError, type Side } from '../errors.js';
-import type { HttpHeaders, HttpSender } from '../http/message.js';
-import type { RepeatPolicy } from '../http/retry.js';
+import { isRegferryError, type RegferryError } from '../errors.js';
+import type { HttpHeaders } from '../http/message.js';
 import type { AccessRequest, Authorizer } from './authorizer.js';
+import type { AuthorizerOptions } from './authorizer-options.js';
 import { basicHeader, bearerHeader } from './basic.js';
 import { parseChallenges, usableChallenges, type Challenge } from './challenge.js';
-import { fingerprint, type Credential, type CredentialProvider } from './credentials.js';
+import { fingerprint, type Credential } from './credentials.js';
 import { denial, noWayIn, untrustedRealm, type DenialContext } from './denial.js';
+import { Foresight } from './foresight.js';
 import { isTrustedRealm, resolveRealm, type Realm } from './realm.js';
 import {
   coversScopes,
@@ -17,30 +18,8 @@ import {
   type ScopeList,
 } from './scope.js';
 import { SingleFlight } from './single-flight.js';
-import { TokenCache } from './token-cache.js';
-import { fetchToken, type Token } from './token.js';
-
-/** What an authorizer works with. */
-export interface AuthorizerOptions {
-  /** The registry as the user spelled it: the key under which credentials are kept, and the name in messages. */
-  readonly registry: string;
-  /** The end of the copy, for messages. */
-  readonly side?: Side | undefined;
-  /** Where credentials come from. @default none: anonymous */
-  readonly credentials?: CredentialProvider | undefined;
-  /** Sends token requests; their `registryOrigin` says for which registry. */
-  readonly http: HttpSender;
-  /** When given, credentials go to these token services (`host[:port]`) and the registry's own host alone. @default any that is safe */
-  readonly trustedRealms?: readonly string[] | undefined;
-  /** Let a public registry name a token service at a private address. @default false */
-  readonly allowPrivate?: boolean | undefined;
-  /** How often a token is asked for again when the answer broke off. @default never */
-  readonly repeats?: RepeatPolicy | undefined;
-  /** Told once that logins go to another host than the registry's. */
-  readonly onNote?: ((message: string) => void) | undefined;
-  /** Milliseconds of a clock that does not jump. @default performance.now */
-  readonly now?: (() => number) | undefined;
-}
+import { TokenCache, type FetchToken } from './token-cache.js';
+import { fetchToken } from './token.js';
 
 /**
  * An authorizer for one registry. It learns from the first 401 of an origin how to log in, then sends a token before it
@@ -62,10 +41,12 @@ class RegistryAuthorizer implements Authorizer {
   readonly #extraScopes = new Map<string, ScopeList>();
   /** Requests whose extra scopes are refused, so that only their first is asked for. */
   readonly #narrowed = new Set<string>();
+  readonly #foresight: Foresight;
   readonly #notedRealms = new Set<string>();
 
   constructor(options: AuthorizerOptions) {
     this.#options = options;
+    this.#foresight = new Foresight(options.foreseen);
     this.#tokens = new TokenCache(options.now ?? (() => performance.now()));
   }
 
@@ -93,6 +74,17 @@ class RegistryAuthorizer implements Authorizer {
     const isNew = header.startsWith('Bearer ') && credential?.kind !== 'bearer';
     if (header === sent && !isNew) throw denial(this.#context(request, credential));
     return header;
+  }
+
+  async narrower(request: AccessRequest, sent: string): Promise<string | undefined> {
+    const token = sentToken(sent) ?? '';
+    if (!this.#foresight.isBeyond(token, request)) return undefined;
+    const needs = requestScopes(request.scopes);
+    this.#narrowed.add(scopeKey(this.#foresight.beyond(needs)));
+    this.#foresight.giveUp();
+    this.#tokens.drop(token, needs);
+    const header = await this.authorization(request);
+    return header === sent ? undefined : header;
   }
 
   refused(request: AccessRequest, sent: string): RegferryError {
@@ -191,28 +183,28 @@ class RegistryAuthorizer implements Authorizer {
   ): Promise<string> {
     const key = requestKey(request);
     const narrow = requestScopes(request.scopes.slice(0, 1));
-    const wide = this.#narrowed.has(key)
+    const needs = this.#narrowed.has(key)
       ? narrow
       : joinScopes(requestScopes(request.scopes), this.#extraScopes.get(key) ?? []);
+    const asks = this.#foresight.widen(request, needs);
     const base = JSON.stringify([request.origin, realm.url, service, fingerprint(credential)]);
-    const fetch = async (scopes: ScopeList, signal: AbortSignal): Promise<Token> =>
-      fetchToken(
-        this.#options.http,
-        {
-          realm: realm.url,
-          registryOrigin: request.origin,
-          service,
-          scopes: formatScopes(scopes),
-          credential,
-        },
-        { signal, repeats: this.#options.repeats },
-      );
+    const { http, repeats } = this.#options;
+    const asked = { realm: realm.url, registryOrigin: request.origin, service, credential };
+    const fetch: FetchToken = async (scopes, signal) =>
+      fetchToken(http, { ...asked, scopes: formatScopes(scopes) }, { signal, repeats });
     try {
-      const held = await this.#tokens.get({ base, wide, narrow }, fetch, request.signal);
-      if (!coversScopes(held.scopes, wide)) this.#narrowed.add(key);
-      return `Bearer ${held.value.reveal()}`;
+      const held = await this.#tokens.get({ base, asks, needs, narrow }, fetch, request.signal);
+      if (!coversScopes(held.scopes, needs)) this.#narrowed.add(key);
+      if (!coversScopes(held.scopes, asks)) {
+        this.#foresight.giveUp();
+        this.#narrowed.add(scopeKey(asks));
+      }
+      const token = held.value.reveal();
+      this.#foresight.note(token, held.scopes, needs);
+      return `Bearer ${token}`;
     } catch (error) {
       if (!isRegferryError(error) || error.code !== 'E_UNAUTHORIZED') throw error;
+      this.#foresight.giveUp();
       throw denial(this.#context(request, credential), {
         host: realm.host,
         status: error.status,

@@ -24,6 +24,11 @@ export interface Authorizer {
    * E_UNAUTHORIZED saying which host, which scope and where the credential came from (never its value).
    */
   challenged(request: AccessRequest, headers: HttpHeaders, sent: string | undefined): Promise<string>;
+  /**
+   * Another value to try once when the renewed authorization got a 401 too; undefined where there is none: it was asked for
+   * with more than the request needs, which some registries or token services do not take well.
+   */
+  narrower?(request: AccessRequest, sent: string): Promise<string | undefined>;
   /** The final error after the renewed authorization got a 401 too: E_UNAUTHORIZED with host, scope and credential source. */
   refused(request: AccessRequest, sent: string): RegferryError;
 }

@@ -9,8 +9,10 @@ import type { Token } from './token.js';
 export interface TokenDemand {
   /** Same realm, service and credential. */
   readonly base: string;
-  readonly wide: ScopeList;
-  /** Asked for when the token service refuses `wide`; the same list when there is nothing to leave out. */
+  readonly asks: ScopeList;
+  /** What a token that is held or under way has to be for; asked for when the token service refuses `asks`. */
+  readonly needs: ScopeList;
+  /** Asked for when the token service refuses `needs`; the same list when there is nothing to leave out. */
   readonly narrow: ScopeList;
 }
 
@@ -57,8 +59,8 @@ export class TokenCache {
       const shared = await this.#flights.run(pending, (inner) => this.#fetch(demand, fetch, inner), signal);
       if (coversScopes(shared.scopes, demand.narrow)) return shared;
     }
-    const key = `${demand.base} ${scopeKey(demand.wide)}`;
-    this.#pending.set(key, { base: demand.base, scopes: demand.wide });
+    const key = `${demand.base} ${scopeKey(demand.asks)}`;
+    this.#pending.set(key, { base: demand.base, scopes: demand.asks });
     return this.#flights.run(
       key,
       (inner) => this.#fetch(demand, fetch, inner).finally(() => this.#pending.delete(key)),
@@ -81,20 +83,20 @@ export class TokenCache {
   #find(demand: TokenDemand): Entry | undefined {
     return this.#entries.find(
       (entry) =>
-        entry.base === demand.base && coversScopes(entry.scopes, demand.wide) && this.#isFresh(entry),
+        entry.base === demand.base && coversScopes(entry.scopes, demand.needs) && this.#isFresh(entry),
     );
   }
 
   #findPending(demand: TokenDemand): string | undefined {
     for (const [key, { base, scopes }] of this.#pending) {
-      if (base === demand.base && coversScopes(scopes, demand.wide)) return key;
+      if (base === demand.base && coversScopes(scopes, demand.needs)) return key;
     }
     return undefined;
   }
 
   async #fetch(demand: TokenDemand, fetch: FetchToken, signal: AbortSignal): Promise<Entry> {
     const askedAt = this.#now();
-    const { token, scopes } = await fetchWideOrNarrow(demand, fetch, signal);
+    const { token, scopes } = await fetchWidest(choicesOf(demand), fetch, signal);
     const entry = { base: demand.base, scopes, value: token.value, askedAt, lifeMs: token.lifeMs };
     this.#entries = [...this.#entries.filter((other) => this.#isFresh(other)), entry].slice(-TOKENS);
     return entry;
@@ -105,17 +107,23 @@ export class TokenCache {
   }
 }
 
-async function fetchWideOrNarrow(
-  { wide, narrow }: TokenDemand,
+/** From the widest to the narrowest, each once. */
+function choicesOf({ asks, needs, narrow }: TokenDemand): readonly ScopeList[] {
+  const choices = new Map([asks, needs, narrow].map((scopes) => [scopeKey(scopes), scopes]));
+  return [...choices.values()].filter((scopes) => scopes.length > 0 || scopes === asks);
+}
+
+async function fetchWidest(
+  [scopes = [], ...narrower]: readonly ScopeList[],
   fetch: FetchToken,
   signal: AbortSignal,
 ): Promise<{ token: Token; scopes: ScopeList }> {
   try {
-    return { token: await fetch(wide, signal), scopes: wide };
+    return { token: await fetch(scopes, signal), scopes };
   } catch (error) {
     const refused = isRegferryError(error) && error.code === 'E_UNAUTHORIZED' && isClientError(error.status);
-    if (!refused || narrow.length === 0 || scopeKey(narrow) === scopeKey(wide)) throw error;
-    return { token: await fetch(narrow, signal), scopes: narrow };
+    if (!refused || narrower.length === 0) throw error;
+    return fetchWidest(narrower, fetch, signal);
   }
 }
 

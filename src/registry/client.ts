@@ -91,7 +91,12 @@ export class RegistryClient {
     const again = await this.#once(call, url, renewed, undefined);
     if (again.status !== 401) return again;
     await again.discard();
-    throw this.#options.authorizer.refused(access, renewed);
+    const narrower = await this.#options.authorizer.narrower?.(access, renewed);
+    if (narrower === undefined) throw this.#options.authorizer.refused(access, renewed);
+    const last = await this.#once(call, url, narrower, undefined);
+    if (last.status !== 401) return last;
+    await last.discard();
+    throw this.#options.authorizer.refused(access, narrower);
   }
 
   async #once(

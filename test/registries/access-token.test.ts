@@ -7,6 +7,7 @@ import { copy } from '../../src/api/copy.js';
 import { fromEnvironment } from '../../src/api/environment.js';
 import { digest } from '../../src/api/image.js';
 import type { CopyOptions } from '../../src/api/options.js';
+import { basicCredential, type CredentialProvider } from '../../src/auth/credentials.js';
 import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.js';
 import { blob, imageManifest, seedHttp, type FixtureImage } from '../support/fixtures.js';
 import { startNginx } from '../support/nginx.js';
@@ -75,16 +76,37 @@ requirePrograms('docker-registry', 'openssl')('registries with token authenticat
     ]);
   });
 
-  it('mounts 50 blobs from another repository with one token more, for both', async () => {
+  it('mounts 50 blobs from another repository with a token of each side', async () => {
     const options = { source: asPuller, target: asPuller };
     const report = await copy(`${source.host}/fifty:v1`, `${source.host}/mounted`, options);
     expect(report.targets[0]?.blobs).toMatchObject({ mounted: 50, copied: 0 });
     const asked = sourceTokens.requests.map(({ scopes }) => scopes);
-    expect(asked).toHaveLength(3);
-    // The source's, the target's, and the one for both with what is written first.
+    expect(asked).toHaveLength(2);
+    // The target's is for both from the beginning, with what is written first.
     expect(asked).toContainEqual(['repository:fifty:pull']);
-    expect(asked).toContainEqual(['repository:mounted:pull,push']);
-    expect(asked[2]).toEqual(['repository:mounted:pull,push', 'repository:fifty:pull']);
+    expect(asked).toContainEqual(['repository:mounted:pull,push', 'repository:fifty:pull']);
+  });
+
+  it('asks for the narrow token once where the token server refuses the wide one, and uploads', async () => {
+    const writer = { user: 'writer', password: 'w', may: (name: string) => name.startsWith('narrow') };
+    sourceTokens.behaviour.users = [writer];
+    sourceTokens.behaviour.refuseForeign = true;
+    sourceTokens.behaviour.anonymous = (name, action) => name === 'fifty' && action === 'pull';
+    const login = basicCredential(writer.user, writer.password, 'a test');
+    const credentials: CredentialProvider = {
+      credential: ({ repository }) => Promise.resolve(repository.startsWith('narrow') ? login : undefined),
+    };
+    const options = { source: { credentials }, target: { credentials } };
+    const report = await copy(`${source.host}/fifty:v1`, `${source.host}/narrow/same`, options);
+    expect(report.targets[0]?.blobs).toMatchObject({ mounted: 0, copied: 50 });
+    const wide = ['repository:narrow/same:pull,push', 'repository:fifty:pull'];
+    const asked = sourceTokens.requests.map(({ scopes, status }) => [scopes, status]);
+    expect(asked).toHaveLength(3);
+    expect(asked).toContainEqual([['repository:fifty:pull'], 200]);
+    expect(asked.filter(([scopes]) => String(scopes).includes('narrow'))).toEqual([
+      [wide, 400],
+      [wide.slice(0, 1), 200],
+    ]);
   });
 
   it('uploads what it may not mount, and asks the refusing token server for the wide scope once', async () => {

@@ -5,6 +5,7 @@ import { copyAtOnce } from '../../support/copy-run.js';
 import { fakeRegistries, type FakeRegistry } from '../../support/fake-registries.js';
 import { rule } from '../../support/faults.js';
 import { cutRequest } from '../../support/faults/cuts.js';
+import { tokens, type TokenStyle } from '../../support/faults/tokens.js';
 import { blob, imageManifest, indexOf, seed } from '../../support/fixtures.js';
 import type { TestRegistry } from '../../support/registry.js';
 import { expectSame } from '../../support/same-image.js';
@@ -163,5 +164,23 @@ describe('the way a blob of 11 MiB takes', () => {
       .filter(({ method, url }) => method !== 'POST' && url.includes(session))
       .map(({ method, bytesIn }) => [method, Math.round(bytesIn / MiB)]);
     expect(way).toEqual(expected);
+  });
+});
+
+describe('a copy within a registry that wants tokens', () => {
+  it.each<[string, TokenStyle, number]>([
+    ['takes one for each side', {}, 2],
+    ['takes one more where they are for the last of their scopes alone', { scopes: 1 }, 3],
+  ])('%s', async (_name, style, count) => {
+    const registry = await openRegistry({ rules: [rule({}, tokens(style))] });
+    await seed(registry.store('app'), image, 'v1');
+    const guards = { ifTarget: 'absent' } as const;
+    await copyAtOnce(`${registry.host}/app:v1`, `${registry.host}/mirror/app`, { guards });
+    await expectSame(registry.store('mirror/app'), image, 'v1');
+    const asked = requests(registry, 'GET', /^\/token/).map(({ url }) =>
+      new URL(url, registry.url).searchParams.getAll('scope'),
+    );
+    expect(asked).toHaveLength(count);
+    expect(asked).toContainEqual(['repository:mirror/app:pull,push', 'repository:app:pull']);
   });
 });

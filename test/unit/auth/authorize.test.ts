@@ -2,7 +2,8 @@ import { inspect } from 'node:util';
 
 import { describe, expect, it, vi } from 'vitest';
 
-import { createAuthorizer, type AuthorizerOptions } from '../../../src/auth/authorize.js';
+import { createAuthorizer } from '../../../src/auth/authorize.js';
+import type { AuthorizerOptions } from '../../../src/auth/authorizer-options.js';
 import type { AccessRequest, Authorizer, Scope } from '../../../src/auth/authorizer.js';
 import {
   basicCredential,
@@ -70,7 +71,9 @@ async function call(
   if (challenge === undefined) return [first];
   const second = await auth.challenged(request, fakeHeaders({ 'www-authenticate': challenge }), first);
   if (registry(second) === undefined) return [first, second];
-  throw auth.refused(request, second);
+  const third = await auth.narrower?.(request, second);
+  if (third !== undefined && registry(third) === undefined) return [first, second, third];
+  throw auth.refused(request, third ?? second);
 }
 
 /** A registry that wants a token; `accepts` says which. */
@@ -205,6 +208,75 @@ describe('tokens', () => {
       wants(undefined, [`${bearer},scope="repository:app:pull registry:catalog:*"`]),
     );
     expect(scopesAsked(http)).toEqual(['repository:app:pull,push registry:catalog:*']);
+  });
+
+  it('are one where it is known what will be mounted from', async () => {
+    const http = tokenServer();
+    const auth = authorizer(http, me, { foreseen: pull('base') });
+    for (let blob = 0; blob < 50; blob += 1) {
+      await call(auth, access(push('app')), wants());
+      await call(auth, access(push('app'), pull('base')), wants());
+    }
+    expect(scopesAsked(http)).toEqual(['repository:app:pull,push repository:base:pull']);
+  });
+
+  it('are for no more than is needed by what only reads, or writes where it would mount from', async () => {
+    const http = tokenServer();
+    const auth = authorizer(http, me, { foreseen: pull('base') });
+    await call(auth, access(pull('app')), wants());
+    await call(auth, access(push('base')), wants());
+    expect(scopesAsked(http)).toEqual(['repository:app:pull', 'repository:base:pull,push']);
+  });
+
+  it('are for what is needed alone where the token service refuses what is foreseen, once', async () => {
+    const http = tokenServer(({ url }) => (url.includes('base') ? { status: 400 } : {}));
+    const auth = authorizer(http, me, { foreseen: pull('base') });
+    expect(await call(auth, access(push('app')), wants())).toEqual([undefined, 'Bearer t2']);
+    expect(await call(auth, access(push('app'), pull('base')), wants())).toEqual(['Bearer t2']);
+    await call(auth, access(push('other')), wants());
+    expect(scopesAsked(http)).toEqual([
+      'repository:app:pull,push repository:base:pull',
+      'repository:app:pull,push',
+      'repository:other:pull,push',
+    ]);
+  });
+
+  it('are for what is needed alone where the registry takes no other, once', async () => {
+    const http = tokenServer();
+    const auth = authorizer(http, me, { foreseen: pull('base') });
+    const narrowOnly = wants((sent) => sent !== 'Bearer t1');
+    const all = Array.from({ length: 20 }, () => call(auth, access(push('app')), narrowOnly));
+    for (const sent of await Promise.all(all)) expect(sent).toEqual([undefined, 'Bearer t1', 'Bearer t2']);
+    await call(auth, access(push('other')), narrowOnly);
+    expect(scopesAsked(http)).toEqual([
+      'repository:app:pull,push repository:base:pull',
+      'repository:app:pull,push',
+      'repository:other:pull,push',
+    ]);
+  });
+
+  it('are foreseen no further after a refusal that was about the login', async () => {
+    const http = tokenServer(() => ({ status: 401 }));
+    const auth = authorizer(http, me, { foreseen: pull('base') });
+    for (let time = 0; time < 3; time += 1) {
+      await expect(call(auth, access(push('app')), wants())).rejects.toMatchObject({
+        code: 'E_UNAUTHORIZED',
+      });
+    }
+    expect(http.seen).toHaveLength(4);
+  });
+
+  it('are asked for a third time by no request that needs what was foreseen, or nothing less', async () => {
+    const http = tokenServer();
+    const auth = authorizer(http, me, { foreseen: pull('base') });
+    const mount = access(push('app'), pull('base'));
+    const second = await auth.challenged(mount, fakeHeaders({ 'www-authenticate': bearer }), undefined);
+    expect(await auth.narrower?.(mount, second)).toBeUndefined();
+    const read = access(pull('app'));
+    const other = await auth.challenged(read, fakeHeaders({ 'www-authenticate': bearer }), undefined);
+    expect(other).toBe('Bearer t1');
+    expect(await auth.narrower?.(read, 'Basic abc')).toBeUndefined();
+    expect(await auth.narrower?.(access(push('other')), 'Bearer unknown')).toBeUndefined();
   });
 
   it('are told apart by credential, realm and service', async () => {

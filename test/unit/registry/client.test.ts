@@ -57,6 +57,33 @@ describe('a call that needs a login', () => {
     expect(bodies).toEqual(['body', 'body']);
   });
 
+  it.each<[string, number[], string | undefined]>([
+    ['takes', [401, 401, 200], 'Bearer narrow'],
+    ['does not take either', [401, 401, 401], 'Bearer narrow'],
+    ['is not given', [401, 401], undefined],
+  ])('is tried once more with a narrower authorization, which it %s', async (_what, statuses, narrower) => {
+    const sent: (string | undefined)[] = [];
+    const server = await openServer((request, response) => {
+      sent.push(request.headers.authorization);
+      response.writeHead(statuses[sent.length - 1] ?? 500, challenge.headers).end();
+    });
+    const client = new RegistryClient({
+      registry: 'own.test',
+      http: openRepository(server.origin).transport,
+      origin: () => Promise.resolve(server.origin),
+      authorizer: {
+        authorization: () => Promise.resolve(undefined),
+        challenged: () => Promise.resolve('Bearer wide'),
+        narrower: () => Promise.resolve(narrower),
+        refused: (_request, last) => new RegferryError('E_UNAUTHORIZED', `${last} is refused`),
+      },
+    });
+    const work = client.send({ method: 'GET', target: '/v2/app/manifests/1', scopes });
+    if (statuses.at(-1) === 200) expect((await work).status).toBe(200);
+    else await expect(work).rejects.toThrow(`${narrower ?? 'Bearer wide'} is refused`);
+    expect(sent).toEqual([undefined, 'Bearer wide', 'Bearer narrow'].slice(0, statuses.length));
+  });
+
   it('is left at the first 401 where a login is not worth it', async () => {
     const registry = await openRegistry({ rules: [rule({}, answer(401, challenge))] });
     const { client } = openRepository(registry.url, { login: 'mia:secret' });
