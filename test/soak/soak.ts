@@ -38,7 +38,7 @@ const atATime = 4;
 const old = imageManifest({ layers: [blob(100, 1)] });
 
 /**
- * Copies images of every shape between two registries under random faults. After each run the target's tag is what it
+ * Copies images of every shape between registries under random faults, some to two at once. After each run the target's tag is what it
  * was or exactly the source's, with all that belongs to it; otherwise this throws, and so it does when an image has not
  * arrived after three runs of its copy.
  */
@@ -48,7 +48,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const report: Omit<SoakReport, 'milliseconds'> = { copied: 0, again: [], requests: 0, kinds: new Map() };
   const faulty = (side: number) =>
     startRegistry({ rules: [rule({}, randomFaults(seed + side, rate, report))] });
-  const [source, target] = await Promise.all([faulty(0), faulty(1)]);
+  const [source, target, mirror] = await Promise.all([faulty(0), faulty(1), faulty(2)]);
   const shapes = Object.entries(fixtureImages());
   const [first, ...others] = shapes;
   if (first === undefined) throw new Error('there are no fixtures');
@@ -57,13 +57,21 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     for (let at = next++; at < images; at = next++) {
       const random = chance(seed, at);
       const [name, image] = pick(random, [first, ...others]);
-      await copyOne({ source, target, image, repository: `${repositoryFor(name)}/${at}`, random, report });
+      await copyOne({
+        source,
+        target,
+        mirror,
+        image,
+        repository: `${repositoryFor(name)}/${at}`,
+        random,
+        report,
+      });
     }
   };
   try {
     await Promise.all(Array.from({ length: atATime }, work));
   } finally {
-    await Promise.all([source.close(), target.close()]);
+    await Promise.all([source, target, mirror].map((registry) => registry.close()));
   }
   return { ...report, milliseconds: Math.round(performance.now() - since) };
 }
@@ -71,13 +79,15 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
 interface Task {
   readonly source: TestRegistry;
   readonly target: TestRegistry;
+  /** A second target, of some copies. */
+  readonly mirror: TestRegistry;
   readonly image: FixtureImage;
   readonly repository: string;
   readonly random: () => number;
   readonly report: Pick<SoakReport, 'again'> & { copied: number };
 }
 
-async function copyOne({ source, target, image, repository, random, report }: Task): Promise<void> {
+async function copyOne({ source, target, mirror, image, repository, random, report }: Task): Promise<void> {
   const previous = random() < 0.5 ? old : undefined;
   // Some within one registry, so that there are mounts; some in chunks.
   const from = random() < 0.2 ? target : source;
@@ -87,8 +97,9 @@ async function copyOne({ source, target, image, repository, random, report }: Ta
     ...(random() < 0.3 ? { chunkSize: chunkSizeFor(image, random) } : {}),
   };
   await seedStore(from.store(`from/${repository}`), image, 'v1');
-  const store = target.store(repository);
-  if (previous !== undefined) await seedStore(store, previous, 'v1');
+  const targets = random() < 0.3 ? [target, mirror] : [target];
+  const stores = targets.map((registry) => registry.store(repository));
+  if (previous !== undefined) for (const store of stores) await seedStore(store, previous, 'v1');
   // Waits are a hundredth of what they would be.
   const waits = {
     slept: [],
@@ -97,17 +108,20 @@ async function copyOne({ source, target, image, repository, random, report }: Ta
   for (let run = 1; ; run += 1) {
     const failure = await copyAtOnce(
       `${from.host}/from/${repository}:v1`,
-      `${target.host}/${repository}`,
+      targets.map(({ host }) => `${host}/${repository}`),
       options,
       waits,
     )
       .then(() => undefined)
       .catch((error: unknown) => error);
-    const held = store.tagged('v1');
-    if (held === image.root.descriptor.digest) await expectSame(store, image, 'v1');
-    else if (held !== previous?.root.descriptor.digest)
-      throw new Error(`${repository}: the tag is ${String(held)}`);
-    if (failure === undefined && held === image.root.descriptor.digest) {
+    for (const store of stores) {
+      const digest = store.tagged('v1');
+      if (digest === image.root.descriptor.digest) await expectSame(store, image, 'v1');
+      else if (digest !== previous?.root.descriptor.digest)
+        throw new Error(`${repository}: the tag is ${String(digest)}`);
+    }
+    const arrived = stores.every((store) => store.tagged('v1') === image.root.descriptor.digest);
+    if (failure === undefined && arrived) {
       report.copied += run === 1 ? 1 : 0;
       return;
     }
