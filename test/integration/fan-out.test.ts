@@ -2,6 +2,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { copyTags } from '../../src/api/copy-tags.js';
 import { CopyError } from '../../src/api/copy.js';
 import type { CopyReport } from '../../src/copy/report.js';
 import { WINDOW_BYTES } from '../../src/copy/follower.js';
@@ -85,6 +86,20 @@ describe('a copy to several registries', () => {
     expect(report.ok).toBe(true);
     await expectSame(bad.store('app'), index, 'v1');
     expect(blobReads()).toEqual([...index.blobs.keys()].sort());
+  });
+
+  it('reads once what the tags of a repository share, too', async () => {
+    const shared = [blob(300_000, 10), blob(400_000, 11)];
+    const images = Array.from({ length: 12 }, (_, at) => {
+      return imageManifest({ config: blob(200, 100 + at), layers: [...shared, blob(9_000, 200 + at)] });
+    });
+    for (const [at, one] of images.entries()) await seed(source.store('app'), one, `v${at}`);
+    const report = await copyTags(`${source.host}/app`, [`${good.host}/app`, `${bad.host}/app`]);
+    expect(report.ok).toBe(true);
+    for (const [at, one] of images.entries()) {
+      for (const registry of [good, bad]) await expectSame(registry.store('app'), one, `v${at}`);
+    }
+    expect(blobReads()).toEqual([...new Set(images.flatMap(({ blobs }) => [...blobs.keys()]))].sort());
   });
 
   it('and to a layout reads each blob once', async () => {

@@ -96,6 +96,22 @@ describe('targets at several hosts', () => {
     expect(started(child)).not.toContain(`has ${layerName}`);
   });
 
+  it('do not wait for the uploads of one that has a child to know that it wants nothing under it', async () => {
+    const hold = gate();
+    const source = await sourceOf(index);
+    const child = targetAt('child', (memory) => ({
+      put: (...args) => hold.opened.then(() => memory.put(...args)),
+    }));
+    const none = targetAt('none');
+    await seed(child.memory, image);
+    const running = run({ source, targets: [target(child, '2'), target(none, '2')] });
+    await expect.poll(() => none.memory.blob(digestOf(layer))).toBeDefined();
+    hold.open();
+    await running;
+    expect([holds(child, index), holds(none, index)]).toEqual([true, true]);
+    expect(started(source).sort()).toEqual(each(index));
+  });
+
   it('read alone what only one of them lacks', async () => {
     const source = await sourceOf(image);
     const [full, empty] = [targetAt('full'), targetAt('empty')];
