@@ -23,7 +23,7 @@ export interface TagsTarget {
 /** Everything that a copy of many tags needs. */
 export interface TagsJob extends Pick<
   CopyJob,
-  'source' | 'includeForeign' | 'dryRun' | 'concurrency' | 'resume' | 'signal' | 'emit' | 'sleep'
+  'source' | 'includeForeign' | 'dryRun' | 'concurrency' | 'resume' | 'patience' | 'signal' | 'emit' | 'sleep'
 > {
   readonly targets: readonly TagsTarget[];
   /** Which tags to copy. */

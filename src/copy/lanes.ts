@@ -7,7 +7,10 @@ export const FIRST_CONNECTIONS = 6;
 /** Checks and small blobs run this many times wider than transfers. */
 const WIDTH = 4;
 
-/** The limiters of one host. Tasks in a lane never wait for a task of the same lane. */
+/**
+ * The limiters of one host, first in, first out. Tasks in a lane never wait for a task of the same lane; those that share a
+ * read wait for tasks in other lanes (copy/fan-out.ts).
+ */
 export class Lanes {
   /** Most requests that run at a time in one lane. */
   readonly width: number;

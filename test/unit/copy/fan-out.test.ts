@@ -11,6 +11,7 @@ import {
   Names,
   recordedStore,
   run,
+  runTags,
   settled,
   started,
   target,
@@ -245,6 +246,27 @@ describe('a target that fails', () => {
     const { targets } = await run({ source, targets: stores.map((store) => target(store, '2')) });
     for (const { error } of targets) expect(error).toMatchObject({ code: 'E_NOT_FOUND', side: 'source' });
     expect(reads(source)[`open ${layerName}`]).toBe(1);
+  });
+});
+
+describe('a target that fails at one tag of many', () => {
+  it('keeps nobody waiting for what it has not asked for there', async () => {
+    const source = await sourceOf(index);
+    const child = index.manifests.find(({ descriptor }) => descriptor !== index.root.descriptor);
+    const bad = targetAt('bad', (memory) => ({
+      resolve: (key, op) => {
+        const isChild = 'digest' in key && key.digest === child?.descriptor.digest;
+        return isChild ? Promise.reject(refused) : memory.resolve(key, op);
+      },
+    }));
+    const good = targetAt('good');
+    const patience = alarms();
+    const targets = [bad, good].map((store) => ({ store, name: store.toString() }));
+    const outcome = await runTags({ source, targets, patience });
+    expect(outcome.targets.map(({ error }) => error?.code)).toEqual(['E_REFUSED', undefined]);
+    expect(good.memory.tagged('1')).toBe(index.root.descriptor.digest);
+    expect(started(source).sort()).toEqual([...each(index), 'tags'].sort());
+    expect(patience.set()).toBe(0);
   });
 });
 
