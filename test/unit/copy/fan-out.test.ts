@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import type { ContentTarget } from '../../../src/content/store.js';
+import { linkedSignal } from '../../../src/copy/linked-signal.js';
 import { RegferryError } from '../../../src/errors.js';
 import { digestOf } from '../../../src/spec/digest.js';
 import { blob, imageManifest, indexOf, seed, type FixtureImage } from '../../support/fixtures.js';
@@ -262,7 +263,8 @@ describe('a target that fails at one tag of many', () => {
     const good = targetAt('good');
     const patience = alarms();
     const targets = [bad, good].map((store) => ({ store, name: store.toString() }));
-    const outcome = await runTags({ source, targets, patience });
+    const signal = linkedSignal(new AbortController().signal);
+    const outcome = await runTags({ source, targets, patience, signal });
     expect(outcome.targets.map(({ error }) => error?.code)).toEqual(['E_REFUSED', undefined]);
     expect(good.memory.tagged('1')).toBe(index.root.descriptor.digest);
     expect(started(source).sort()).toEqual([...each(index), 'tags'].sort());
