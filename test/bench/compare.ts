@@ -29,7 +29,7 @@ export async function compare(comparison: Comparison): Promise<readonly Row[]> {
   const folder = makeTempFolder('bench');
   try {
     for (const shape of shapes.filter(({ name }) => comparison.shapes.includes(name))) {
-      const source = await startDockerRegistry({ storage: 'filesystem' });
+      const source = await startDockerRegistry();
       try {
         await seedAll(source, shape.build());
         for (const roundTrip of comparison.roundTrips) {
@@ -109,7 +109,7 @@ async function copyTwice(
   roundTrip: number,
   folder: string,
 ): Promise<Record<'fresh' | 'again', Run>> {
-  const target = await startDockerRegistry({ storage: 'filesystem' });
+  const target = await startDockerRegistry();
   const proxies: DelayProxy[] = [];
   const reach = async (registry: DockerRegistry): Promise<string> => {
     if (roundTrip === 0) return registry.host;

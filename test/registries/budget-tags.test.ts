@@ -82,7 +82,11 @@ requirePrograms('docker-registry')(
       await seedHttp(source.url, 'some', own(100), 'v1');
       await seedHttp(source.url, 'some', own(101), 'v3');
       const { report, atSource, atTarget } = await measured('some', 'some');
-      expect(report.targets.map(({ changed }) => changed)).toEqual([false, true, false, true]);
+      // In the order in which the registry lists them, which need not be that of the alphabet.
+      const changed = report.targets
+        .filter((target) => target.changed)
+        .map(({ reference }) => reference.slice(-2));
+      expect(changed.sort()).toEqual(['v1', 'v3']);
       expect(atSource).toEqual({ 'GET list': 1, 'HEAD tag': 3, 'GET tag': 2, 'GET blob': 4 });
       expect(atTarget).toEqual({
         'GET list': 1,

@@ -33,9 +33,7 @@ requirePrograms('buildah', 'docker-registry')('the container image', () => {
     mkdirSync(cache, { recursive: true });
     writeFileSync(join(folder, 'npmrc'), 'prefer-offline=true\nupdate-notifier=false\n');
     buildah = new Buildah(folder);
-    // Its memory storage takes seconds for a layer of this size.
-    const storage = 'filesystem';
-    [first, second] = await Promise.all([startDockerRegistry({ storage }), startDockerRegistry({ storage })]);
+    [first, second] = await Promise.all([startDockerRegistry(), startDockerRegistry()]);
     await buildah.commitBase(base);
     const mounts = [npmMount(), `${cache}:/root/.npm`, `${join(folder, 'npmrc')}:/root/.npmrc:ro`].flatMap(
       (mount) => ['-v', mount],

@@ -73,7 +73,7 @@ requirePrograms('docker-registry', 'skopeo')('skopeo and a docker-registry', () 
   let registry: DockerRegistry;
   const folder = makeTempFolder('skopeo');
   beforeAll(async () => {
-    registry = await startDockerRegistry({ delete: true, storage: 'filesystem' });
+    registry = await startDockerRegistry({ delete: true });
   });
   afterAll(async () => {
     await registry.stop();

@@ -19,10 +19,7 @@ requirePrograms('docker-registry')('a copy that is killed', () => {
   const rules: Rule[] = [];
 
   beforeAll(async () => {
-    [source, target] = await Promise.all([
-      startRegistry({ rules }),
-      startDockerRegistry({ storage: 'filesystem' }),
-    ]);
+    [source, target] = await Promise.all([startRegistry({ rules }), startDockerRegistry()]);
     await seed(source.store('app'), image, 'v2');
     await seedHttp(target.url, 'app', old, 'prod');
   });

@@ -29,8 +29,6 @@ export interface DockerRegistryOptions {
   readonly delete?: boolean;
   /** Serves https with this certificate instead of http. */
   readonly tls?: KeyPair;
-  /** @default 'inmemory' */
-  readonly storage?: 'inmemory' | 'filesystem';
   /** More settings, named as distribution does: `REGISTRY_VALIDATION_MANIFESTS_URLS_ALLOW`. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -42,7 +40,7 @@ export interface DockerRegistry extends RequestLog {
   readonly port: number;
   /** `http://127.0.0.1:PORT`, or https. */
   readonly url: string;
-  /** Its own temporary folder; with `filesystem` storage, content lies in `storage/` below it. */
+  /** Its own temporary folder; content lies in `storage/` below it. */
   readonly folder: string;
   stop(): Promise<void>;
 }
@@ -91,9 +89,8 @@ async function configuration(options: DockerRegistryOptions, folder: string): Pr
     version: '0.1',
     log: { level: 'info', accesslog: { disabled: false } },
     storage: {
-      ...(options.storage === 'filesystem'
-        ? { filesystem: { rootdirectory: join(folder, 'storage') } }
-        : { inmemory: {} }),
+      // Its storage in memory locks up for good when enough is read and written at once.
+      filesystem: { rootdirectory: join(folder, 'storage') },
       delete: { enabled: options.delete ?? false },
       maintenance: { uploadpurging: { enabled: false } },
     },
