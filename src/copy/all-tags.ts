@@ -5,6 +5,7 @@ import { parseTag } from '../spec/reference.js';
 import type { TagMatcher } from '../spec/tag-glob.js';
 import type { CopyJob, CopyTarget, TargetGuard } from './job.js';
 import { FIRST_CONNECTIONS } from './lanes.js';
+import { linkedSignal } from './linked-signal.js';
 import { ListedTags, type Listed } from './listed-tags.js';
 import { readingAhead } from './reading-ahead.js';
 import { RememberedManifests } from './remembered-manifests.js';
@@ -47,8 +48,8 @@ export interface TagsOutcome {
  * others. Never rejects for what can go wrong with a registry.
  */
 export async function runAllTags(given: TagsJob): Promise<TagsOutcome> {
-  const { source } = given;
-  const job = source.metered ? { ...given, source: new RememberedManifests(source) } : given;
+  const source = given.source.metered ? new RememberedManifests(given.source) : given.source;
+  const job = { ...given, source, signal: linkedSignal(given.signal) };
   const run = newRun(job.concurrency);
   const op = { signal: job.signal };
   for (const store of [job.source, ...job.targets.map((target) => target.store)]) {

@@ -1,6 +1,8 @@
+import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import type { Manifest } from '../../../src/content/store.js';
@@ -405,6 +407,48 @@ describe('however many tags there are', () => {
     const { targets: reports } = await runTags({ source, targets, concurrency: 1 });
     expect(reports.every(({ verified }) => verified === 'bytes')).toBe(true);
     expect(most).toBe(8);
+  });
+
+  it('none waits for ever for what others have begun at several registries', async () => {
+    const shapes = fc.record({
+      concurrency: fc.integer({ min: 1, max: 2 }),
+      delays: fc.array(fc.nat({ max: 3 }), { minLength: 20, maxLength: 20 }),
+      there: fc.array(fc.nat({ max: 19 }), { maxLength: 6 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(shapes, async ({ concurrency, delays, there }) => {
+        let call = 0;
+        async function late<T>(work: () => Promise<T>): Promise<T> {
+          for (let turns = delays[call++ % delays.length] ?? 0; turns > 0; turns -= 1) await setImmediate();
+          return work();
+        }
+        const delayed: Overrides = (memory) => ({
+          fetch: (key, op) => late(() => memory.fetch(key, op)),
+          resolve: (key, op) => late(() => memory.resolve(key, op)),
+          has: (descriptor, op) => late(() => memory.has(descriptor, op)),
+          put: (descriptor, open, options) => late(() => memory.put(descriptor, open, options)),
+          tag: (manifest, tag, op) => late(() => memory.tag(manifest, tag, op)),
+        });
+        const some = Object.fromEntries(
+          Array.from({ length: 20 }, (_, at) => [
+            `t${at}`,
+            at % 3 === 0 ? indexOf([{ image: own(at % 7) }, { image: own(at % 5) }]) : own(at % 9),
+          ]),
+        );
+        const { source } = await sides(some, delayed);
+        const stores = ['one', 'two', 'three'].map((host) => {
+          return recordedStore(new Names(), { host, repository: 'app' }, delayed);
+        });
+        for (const [at, tag] of there.entries()) {
+          const store = stores[at % stores.length];
+          if (store !== undefined) await seedAll(store, { [`t${tag}`]: some[`t${tag}`] ?? own(0) });
+        }
+        const targets = stores.map((store) => ({ store, name: store.toString() }));
+        const { targets: reports } = await runTags({ source, targets, concurrency });
+        expect(reports.filter(({ verified }) => verified !== undefined)).toHaveLength(60);
+      }),
+      { numRuns: 25 },
+    );
   });
 
   it('the manifests of those that are done are let go', async () => {
