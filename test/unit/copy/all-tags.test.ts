@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { Manifest } from '../../../src/content/store.js';
 import { RegferryError } from '../../../src/errors.js';
+import { digestOf } from '../../../src/spec/digest.js';
 import { blob, imageManifest, indexOf, seed, type FixtureImage } from '../../support/fixtures.js';
 import {
   gate,
@@ -273,6 +274,29 @@ describe('a tag that fails', () => {
     expect(reports[1]).toMatchObject({ changed: false, error: { side: 'source' } });
     expect(calls(to, /^tag /)).toEqual(['tag a', 'tag c']);
     expect(calls(source, /^open b blob-1$/)).toHaveLength(1);
+  });
+
+  it('does not break off what it has begun, which others need', async () => {
+    const [first = ''] = own(31).blobs.keys();
+    const { source, targets } = await sides(
+      { a: own(31), b: own(32) },
+      (memory) => ({
+        open: (descriptor, options) => {
+          return descriptor.digest === first
+            ? Promise.reject(new RegferryError('E_NOT_FOUND', 'gone'))
+            : memory.open(descriptor, options);
+        },
+      }),
+      (memory) => ({
+        put: async (descriptor, open, options = {}) => {
+          if (descriptor.digest === digestOf(base)) await settled();
+          options.signal?.throwIfAborted();
+          return memory.put(descriptor, open, options);
+        },
+      }),
+    );
+    const { targets: reports } = await runTags({ source, targets });
+    expect(reports.map(({ error, verified }) => error?.code ?? verified)).toEqual(['E_NOT_FOUND', 'bytes']);
   });
 
   it('does so too where its manifest cannot be read or written', async () => {
