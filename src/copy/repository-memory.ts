@@ -60,6 +60,15 @@ export class RepositoryMemory {
       if (this.#writes.get(digest) === own) this.#writes.delete(digest);
     }
   }
+
+  /**
+   * Runs a read of a manifest when no write of it is under way: distribution answers 500 to a GET that meets the PUT of the
+   * same manifest under another tag.
+   */
+  async reading<T>(digest: string, read: () => Promise<T>): Promise<T> {
+    for (let write; (write = this.#writes.get(digest)) !== undefined;) await write.catch(() => undefined);
+    return read();
+  }
 }
 
 /** The memories of a run, one a repository. */

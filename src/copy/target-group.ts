@@ -106,30 +106,27 @@ export class TargetGroup {
   }
 
   /**
-   * Sets the tags one after the other (Quay refuses concurrent writes of one manifest, jib#2470), with the read-backs
-   * beside them. Never rejects.
+   * Sets the tags one after the other (Quay refuses concurrent writes of one manifest, jib#2470), then reads all of them
+   * back at once. Never rejects.
    */
   async publish(root: Node): Promise<void> {
-    const proofs: Promise<void>[] = [];
+    const written: Entry[] = [];
     const content = this.#content;
     if (content === undefined) return;
     for (const entry of this.#pending()) {
       const { report } = entry;
-      const fail = (error: unknown): void => {
-        report.error = withSide(error, 'target');
-      };
       try {
         if (isGuarded(this.#shared.job) && (await this.#isDone(root, entry))) continue;
         await this.#write(root, content, entry);
         report.manifests.copied += 1;
         report.changed = true;
-        proofs.push(this.#prove(root, entry).catch(fail));
+        written.push(entry);
       } catch (error) {
-        fail(error);
+        report.error = withSide(error, 'target');
         if (this.#shared.job.allOrNothing === true) break;
       }
     }
-    await Promise.all(proofs);
+    await Promise.all(written.map((entry) => this.#prove(root, entry)));
   }
 
   /** The first error of this group's references. */
@@ -224,22 +221,29 @@ export class TargetGroup {
     throw movedMeanwhile(target, report.previous, state);
   }
 
+  /** Reads a tag back. Never rejects. */
   async #prove(root: Node, { target, report }: Entry): Promise<void> {
     const { job } = this.#shared;
     if (job.dryRun) return;
     const store = this.#store;
-    await prove({
-      target: {
-        fetch: (...args) => this.#lanes.check(() => store.fetch(...args)),
-        resolve: (...args) => this.#lanes.check(() => store.resolve(...args)),
-      },
-      key: target.tag === undefined ? root.manifest.descriptor : { tag: target.tag },
-      reference: target.reference,
-      expected: root.manifest,
-      previous: report.previous,
-      signal: job.signal,
-      sleep: job.sleep,
-    });
-    report.verified = 'bytes';
+    const proof = (): Promise<void> =>
+      prove({
+        target: {
+          fetch: (...args) => this.#lanes.check(() => store.fetch(...args)),
+          resolve: (...args) => this.#lanes.check(() => store.resolve(...args)),
+        },
+        key: target.tag === undefined ? root.manifest.descriptor : { tag: target.tag },
+        reference: target.reference,
+        expected: root.manifest,
+        previous: report.previous,
+        signal: job.signal,
+        sleep: job.sleep,
+      });
+    try {
+      await this.#memory.reading(root.manifest.descriptor.digest, proof);
+      report.verified = 'bytes';
+    } catch (error) {
+      report.error = withSide(error, 'target');
+    }
   }
 }

@@ -67,6 +67,23 @@ describe('what is remembered of a repository', () => {
     expect(steps[1]).toBe('y begins');
   });
 
+  it('lets a read of a manifest wait for the writes of it, also for one that fails, and for no others', async () => {
+    const memory = new RepositoryMemory();
+    const steps: string[] = [];
+    const step = (name: string) => async (): Promise<void> => {
+      await setImmediate();
+      steps.push(name);
+      if (name === 'a') throw new Error(name);
+    };
+    await Promise.allSettled([
+      memory.writing('x', step('a')),
+      memory.writing('x', step('b')),
+      memory.reading('x', step('read x')),
+      memory.reading('y', step('read y')),
+    ]);
+    expect(steps).toEqual(['a', 'read y', 'b', 'read x']);
+  });
+
   it('belongs to one repository', () => {
     const memories = new RepositoryMemories();
     const place = { kind: 'registry', host: 'r.example.com', repository: 'app' } as const;
