@@ -1,7 +1,7 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 
-/** Blobs up to this size cost a round trip rather than bandwidth: they travel in the wide lane. */
-const SMALL_BYTES = 1024 * 1024;
+/** Blobs up to this size cost round trips rather than bandwidth: they travel in the wide lane. */
+export const SMALL_BYTES: number = 4 * 1024 * 1024;
 /** Connections to open at once, before it is known what there is to copy. */
 export const FIRST_CONNECTIONS = 6;
 /** Checks and small blobs run this many times wider than transfers. */

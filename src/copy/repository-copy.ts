@@ -8,7 +8,7 @@ import type { Member } from './fan-out-member.js';
 import type { FanOut } from './fan-out.js';
 import { gather } from './gather.js';
 import type { CopyJob } from './job.js';
-import type { Lanes } from './lanes.js';
+import { SMALL_BYTES, type Lanes } from './lanes.js';
 import { linkedSignal } from './linked-signal.js';
 import { distinct, missesContent, toBringAgain } from './missing-content.js';
 import { putBlob } from './put-blob.js';
@@ -16,9 +16,6 @@ import type { RepositoryMemory } from './repository-memory.js';
 import type { Seat } from './shared-read.js';
 import { lookUp } from './tag-state.js';
 import type { Node, Walk } from './walk.js';
-
-/** Up to this size a blob is rather uploaded in vain to a registry that does not mount than asked for first. */
-const EAGER_BYTES = 4 * 1024 * 1024;
 
 /** What all repositories share that one image is copied to. */
 export interface Shared {
@@ -151,11 +148,12 @@ export class RepositoryCopy {
 
   /**
    * True for a blob that is not asked for before it is brought: the repository holds nothing so far as is known, and
-   * mounting the blob from itself tells whether that is so, in the request that opens the upload.
+   * mounting the blob from itself tells whether that is so, in the request that opens the upload. Large ones are asked for:
+   * a registry that does not mount would get them in vain.
    */
   #isEager({ size }: Descriptor): boolean {
     const { mountsOwn = false } = this.#target;
-    return this.#fresh && !this.#memory.hasSome && size <= EAGER_BYTES && mountsOwn;
+    return this.#fresh && !this.#memory.hasSome && size <= SMALL_BYTES && mountsOwn;
   }
 
   #has(descriptor: Descriptor): Promise<boolean> {
