@@ -1,10 +1,13 @@
-// Builds the command line: dist/cli.js and the few chunks that it loads when they are needed, out of what tsc left in
-// dist/cli. One file in place of 200 saves half of the time to start. The library stays as tsc made it.
+// Builds the command line out of what tsc left in dist/cli: one file in place of 200, with its packages, and V8's code for it.
+// Together they save two thirds of the time to start. The library stays as tsc made it.
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
+import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
-import { build as bundle } from 'esbuild';
+import { build } from 'esbuild';
+
+import { compiled, load } from './compiled.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -28,41 +31,70 @@ const parts = {
 /** @type {import('esbuild').Plugin} */
 const onlyParts = {
   name: 'only-parts',
-  setup(build) {
+  setup(bundler) {
     const filter = new RegExp(`^(?:${Object.keys(parts).join('|')})$`);
-    build.onResolve({ filter }, ({ path }) => ({ path, namespace: 'parts' }));
-    build.onLoad({ filter: /.*/, namespace: 'parts' }, ({ path }) => ({
+    bundler.onResolve({ filter }, ({ path }) => ({ path, namespace: 'parts' }));
+    bundler.onLoad({ filter: /.*/, namespace: 'parts' }, ({ path }) => ({
       contents: parts[path] ?? '',
       // Where yargs lies, its own dependencies are found from.
       resolveDir: dirname(fileURLToPath(import.meta.resolve(path))),
     }));
+    // No connection speaks HTTP/2 (http/connections.ts), and Node takes 4 ms to load what that needs.
+    bundler.onLoad({ filter: /undici\/lib\/dispatcher\/client-h2\.js$/ }, () => ({
+      contents: 'module.exports = () => { throw new Error("HTTP/2 is left out"); };',
+    }));
   },
 };
 
-const { metafile } = await bundle({
+const { metafile } = await build({
   absWorkingDir: root,
   entryPoints: ['dist/cli/main.js'],
-  outdir: 'dist',
-  entryNames: 'cli',
-  chunkNames: 'cli-[hash]',
+  outfile: 'dist/cli.cjs',
   bundle: true,
-  splitting: true,
-  format: 'esm',
+  format: 'cjs',
   platform: 'node',
   target: 'node20',
   // Names stay, for stack traces that can be read.
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: 'none',
-  banner: {
-    js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
-  },
+  // V8 reads this faster than UTF-8.
+  charset: 'ascii',
+  define: { 'import.meta.url': 'importMetaUrl' },
+  banner: { js: "const importMetaUrl=require('node:url').pathToFileURL(__filename).href;" },
   plugins: [onlyParts],
   metafile: true,
   logLevel: 'warning',
 });
 rmSync(join(root, 'dist/cli'), { recursive: true });
 writeFileSync(join(root, 'dist/cli-licences.txt'), licences(Object.keys(metafile.inputs)));
+const { cli, script } = load();
+await tryOut(cli);
+writeFileSync(compiled, script.createCachedData());
+
+/**
+ * Copies an image from one registry of our own to another, so that V8 has compiled what a copy needs. What fails here is
+ * compiled later.
+ * @param {ReturnType<typeof load>['cli']} cli
+ */
+async function tryOut(cli) {
+  const { MemoryRegistry, digestOf, serve } = await import('../dist/index.js');
+  const memory = new MemoryRegistry();
+  const store = memory.store('app');
+  const layer = Buffer.alloc(100_000);
+  const blob = { mediaType: 'application/vnd.oci.image.layer.v1.tar', size: layer.length };
+  const named = { ...blob, digest: store.putBytes(layer) };
+  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, config: named, layers: [named] }));
+  await store.tag({ descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length }, bytes }, 'v1');
+  const [from, to] = await Promise.all([serve({ memory }), serve()]);
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const clock = { now: () => 0, every: () => () => undefined, after: () => () => undefined };
+  const onSignal = () => () => undefined;
+  const io = { stdout: nowhere, stderr: nowhere, stdin: process.stdin, env: {}, clock, onSignal };
+  await cli.main(['copy', `${from.host}/app:v1`, `${to.host}/app`], io);
+  await Promise.all([from.close(), to.close()]);
+}
 
 /**
  * The licences of the packages whose files were bundled.

@@ -24,14 +24,8 @@ async function run() {
     process.stdout.write(`${version}\n`);
     return;
   }
-  const v8 = await import('v8');
-  // The optimising WebAssembly compiler takes 35 MB to compile undici's parser, the baseline one next to nothing.
-  v8.setFlagsFromString('--liftoff-only');
-  // What passes through is garbage at once, beside a heap of 10 MB: marking it in steps, on other threads, costs a fifth of
-  // all processor time, and to mark it at a stroke a few milliseconds now and then.
-  v8.setFlagsFromString('--no-incremental-marking');
-  const cli = /** @type {{ main: (argv: string[]) => Promise<number> }} */ (await built('cli.js'));
-  process.exitCode = await cli.main(argv);
+  const { load } = await import('./compiled.js');
+  process.exitCode = await load().cli.main(argv);
 }
 
 /**
