@@ -26,10 +26,12 @@ interface User {
 export class PasswordFile {
   readonly #users: ReadonlyMap<string, BcryptHash>;
   readonly #decoy: BcryptHash | undefined;
+  readonly #matches: typeof matchesBcrypt;
   readonly #secret = randomBytes(32);
   readonly #remembered = new Map<string, boolean>();
 
-  private constructor(users: readonly User[]) {
+  private constructor(users: readonly User[], matches: typeof matchesBcrypt) {
+    this.#matches = matches;
     // As in Apache's reader, the first line of a user is the one that counts.
     this.#users = new Map(users.map(({ name, hash }) => [name, hash] as const).reverse());
     this.#decoy = users[0]?.hash;
@@ -38,14 +40,15 @@ export class PasswordFile {
   /**
    * Reads a file of `user:hash` lines, as `htpasswd -B` writes them; `path` is for messages. Blank lines and those that
    * begin with # are passed over. Throws E_CONFIG for other hashes than bcrypt, costs above 12, and a file without users.
+   * `matches` is for tests.
    */
-  static parse(content: string, path: string): PasswordFile {
+  static parse(content: string, path: string, matches: typeof matchesBcrypt = matchesBcrypt): PasswordFile {
     const users = content.split(/\r?\n/).flatMap((line, at) => {
       return line.trim() === '' || line.startsWith('#') ? [] : [parseLine(line, `${path}, line ${at + 1}`)];
     });
     if (users.length === 0) throw refused(`${path} has no users; add one with htpasswd -B`);
     if (users.length > mostUsers) throw refused(`${path} has more than ${mostUsers} users`);
-    return new PasswordFile(users);
+    return new PasswordFile(users, matches);
   }
 
   /** True for the Authorization header of one of the users with the right password. */
@@ -66,7 +69,7 @@ export class PasswordFile {
   #check(name: string, password: string): boolean {
     const hash = this.#users.get(name) ?? this.#decoy;
     if (hash === undefined) return false;
-    return matchesBcrypt(password, hash) && this.#users.has(name);
+    return this.#matches(password, hash) && this.#users.has(name);
   }
 }
 

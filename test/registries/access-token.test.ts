@@ -237,7 +237,7 @@ requirePrograms(
   'openssl',
 )('a copy between two registries with different logins', () => {
   // Too large to go side by side; each takes 3.3 s, so that the second is asked for when the source's first token is over.
-  const large = imageManifest({ layers: [blob(1_900_000, 1), blob(1_900_001, 2)] });
+  const large = imageManifest({ layers: [blob(4_400_000, 1), blob(4_400_001, 2)] });
 
   it.concurrent.each<[string, Partial<TokenBehaviour>]>([
     ['of 3 s', { lifetimeSeconds: 3 }],
@@ -254,7 +254,7 @@ requirePrograms(
       const targetTokens = await start(startTokenServer({ users: [pusher], ...behaviour }));
       const source = await start(startDockerRegistry({ auth: sourceTokens.auth }));
       const target = await start(startDockerRegistry({ auth: targetTokens.auth }));
-      const slow = await start(startNginx({ upstream: source.url, limitRate: '560k' }));
+      const slow = await start(startNginx({ upstream: source.url, limitRate: '1300k' }));
       await seedHttp(source.url, 'app', large, 'v1', {
         authorization: sourceTokens.header('repository:app:pull,push'),
       });
@@ -263,7 +263,7 @@ requirePrograms(
         source: asPuller,
         target: asPusher,
         concurrency: 1,
-        chunkSize: 400_000,
+        chunkSize: 1_000_000,
       };
       const report = await copy(`${slow.host}/app:v1`, `${target.host}/app`, options);
       expect(report.durationMs).toBeGreaterThan(6000);

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { runProgram } from './child.js';
-import { makeTempFolder } from './temp.js';
+import { makeSharedFolder } from './temp.js';
 
 /** PEM files of a certificate and of its private key. */
 export interface KeyPair {
@@ -64,7 +64,7 @@ const valid = ['-days', '2'];
 const longAgo = ['-startdate', '200101000000Z', '-enddate', '210101000000Z'];
 
 async function makeCertificates(): Promise<TestCertificates> {
-  const folder = makeTempFolder('certificates');
+  const folder = makeSharedFolder('certificates');
   const config = join(folder, 'openssl.cnf');
   const ca = join(folder, 'ca.pem');
   writeFileSync(config, settings(folder));

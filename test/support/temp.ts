@@ -60,6 +60,13 @@ function makeFolderIn(parent: string, purpose: string): string {
   return folder;
 }
 
+/** As {@link makeTempFolder}, for what several test files share: it stays until the process ends. */
+export function makeSharedFolder(purpose: string): string {
+  const folder = mkdtempSync(join(realpathSync(tmpdir()), `regferry-test-${purpose}-`));
+  onProcessEnd(() => removeTempFolder(folder));
+  return folder;
+}
+
 /** Removes a folder made by {@link makeTempFolder}, with all that is in it. */
 export function removeTempFolder(folder: string): void {
   // Retries, since a server that was just killed may still be writing its last file.

@@ -262,7 +262,7 @@ describe('a registry that takes its time', () => {
 describe('the ladder of ways to upload', () => {
   it('goes from one request to one PATCH, and is remembered for the host', async () => {
     // Of this size they travel one after the other.
-    const several = imageManifest({ layers: [6, 7, 8].map((seed) => blob(1.5 * MiB, seed)) });
+    const several = imageManifest({ layers: [6, 7, 8].map((seed) => blob(4.5 * MiB, seed)) });
     await seed(source.store('app'), several, 'several');
     const refusing = rule(
       { method: 'PUT', path: /\/uploads\//, when: bodyOver(MiB) },

@@ -26,7 +26,7 @@ async function running(count: number, start: (task: () => Promise<void>) => Prom
 describe('the lanes of a host', () => {
   it('run as many transfers as were asked for', async () => {
     const lanes = new Lanes(3);
-    expect(await running(10, (task) => lanes.transfer(MiB + 1, task))).toBe(3);
+    expect(await running(10, (task) => lanes.transfer(4 * MiB + 1, task))).toBe(3);
   });
 
   it('run checks four times as wide', async () => {
@@ -38,10 +38,10 @@ describe('the lanes of a host', () => {
     const lanes = new Lanes(1);
     const large = gate();
     const transfers = [
-      lanes.transfer(MiB + 1, () => large.opened),
-      lanes.transfer(MiB + 1, () => large.opened),
+      lanes.transfer(4 * MiB + 1, () => large.opened),
+      lanes.transfer(4 * MiB + 1, () => large.opened),
     ];
-    await lanes.transfer(MiB, () => Promise.resolve());
+    await lanes.transfer(4 * MiB, () => Promise.resolve());
     await lanes.check(() => Promise.resolve());
     large.open();
     await Promise.all(transfers);
