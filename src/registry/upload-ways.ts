@@ -36,7 +36,6 @@ export class UploadMemory {
   #bodyLimit = Infinity;
   readonly #refused = new Set<UploadWay['kind']>();
   #mountsOwn: boolean;
-  #honest: Promise<boolean> | undefined;
 
   constructor(quirks: Quirks) {
     this.#quirks = quirks;
@@ -48,24 +47,9 @@ export class UploadMemory {
     return this.#mountsOwn;
   }
 
-  /** A mount from the repository itself was refused: it is not tried again at this host. */
+  /** A mount from the repository itself was refused, or made up: it is not tried again at this host. */
   refusedOwnMount(): void {
     this.#mountsOwn = false;
-  }
-
-  /**
-   * True when a mount from the repository itself that the host said to have made can be believed. `isThere` asks for
-   * the blob of the first one, and its answer holds for the run.
-   */
-  async believesOwnMount(isThere: () => Promise<boolean>): Promise<boolean> {
-    this.#honest ??= isThere();
-    try {
-      this.#mountsOwn &&= await this.#honest;
-      return await this.#honest;
-    } catch (error) {
-      this.#honest = undefined;
-      throw error;
-    }
   }
 
   /** The way to try first for a blob of `size` bytes. */

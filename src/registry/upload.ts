@@ -140,18 +140,17 @@ class BlobUpload {
       const { signal } = this.#options;
       let start = await startUpload(this.#context, digest, mountFrom, { signal });
       if (start.mounted && !own) return 'mounted';
-      if (start.mounted && (await this.#isThere())) return 'present';
-      if (start.mounted) start = await startUpload(this.#context, digest, undefined, { signal });
+      if (start.mounted) {
+        // A registry that takes every mount and checks no manifest would be left with holes.
+        if (await hasBlob(this.#context, this.#descriptor, this.#options)) return 'present';
+        this.#context.client.uploads.refusedOwnMount();
+        start = await startUpload(this.#context, digest, undefined, { signal });
+      }
       if (!start.mounted) await this.#transfer(way, start.session);
       return 'copied';
     } finally {
       source.close();
     }
-  }
-
-  #isThere(): Promise<boolean> {
-    const { uploads } = this.#context.client;
-    return uploads.believesOwnMount(() => hasBlob(this.#context, this.#descriptor, this.#options));
   }
 
   async #transfer(way: UploadWay, session: UploadSession): Promise<void> {
