@@ -26,11 +26,8 @@ export interface HttpRequest extends Op {
   /** Lower-case names. `authorization` goes to the origin of `url` alone and never follows a redirect to another. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: RequestBody | undefined;
-  /**
-   * Try again after a retryable failure. False for requests whose body or meaning does not allow it; `limited` for those
-   * that may only be sent again where the host has refused them as too much (429). @default true
-   */
-  readonly retry?: boolean | 'limited' | undefined;
+  /** Try again after a retryable failure. False for requests whose body or meaning does not allow it. @default true */
+  readonly retry?: boolean | undefined;
   /**
    * Longest wait for the answer's headers once the body is sent.
    * @default the transport's idle time-out; 15 minutes where `body.open` gives a source that is pulled

@@ -81,7 +81,6 @@ export async function withRetries(
   send: (backoff: Backoff) => Promise<HttpResponse>,
 ): Promise<HttpResponse> {
   const repeats = request.retry === false ? 0 : policy.retries;
-  const onlyLimited = request.retry === 'limited';
   for (let attempt = 1; ; attempt += 1) {
     let reason: string;
     const share = policy.random();
@@ -95,14 +94,13 @@ export async function withRetries(
       const response = await send(backoff);
       const plea = pleaOf(response, backoff, policy);
       if (plea?.delayMs === undefined || attempt > repeats) return response;
-      if (onlyLimited && response.status !== 429) return response;
       void response.discard();
       delayMs = plea.delayMs;
       // the next try waits at the same host; a link to a storage host could expire in the meantime
       paused = plea.forAll && sameOrigin(request.url, response.url);
       reason = `answered ${response.status}`;
     } catch (error) {
-      if (attempt > repeats || onlyLimited || !isRegferryError(error) || !error.retryable) throw error;
+      if (attempt > repeats || !isRegferryError(error) || !error.retryable) throw error;
       reason = error.message;
     }
     policy.emit({

@@ -30,7 +30,7 @@ export interface RegistryCall extends Op {
   readonly scopes: readonly Scope[];
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: RequestBody | undefined;
-  readonly retry?: HttpRequest['retry'];
+  readonly retry?: boolean | undefined;
   readonly answerTimeoutMs?: number | undefined;
   /** Whether a 401 is answered with a login. False where the call is not worth a new token. @default true */
   readonly login?: boolean | undefined;

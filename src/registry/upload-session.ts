@@ -91,8 +91,7 @@ export class UploadSession {
       scopes: [scopeOf(this.#context)],
       headers,
       body,
-      // A body that broke off may be stored in part; one that was too much for the host is not.
-      retry: method === 'GET' || (method !== 'DELETE' && 'limited'),
+      retry: method === 'GET',
       // Tokens seldom allow it, and a cancellation is not worth a new one.
       login: method !== 'DELETE',
       // The closing request may be answered only after the registry has stored a huge blob.
@@ -165,11 +164,11 @@ async function tryMount(
   } catch (error) {
     if (!isRegferryError(error) || op.signal?.aborted === true) throw error;
     const own = mountFrom === context.repository;
-    // What comes too often comes too often without the mount as well.
-    const refused = own ? error.status !== 429 : isMountRefusal(error);
-    if (!refused) throw error;
-    if (own) context.client.uploads.refusedOwnMount();
-    return undefined;
+    const tooOften = error.status === 429;
+    if (own && !tooOften) context.client.uploads.refusedOwnMount();
+    // A longer pause than is allowed would be asked for without the mount, too.
+    if (own ? !tooOften || error.retryable : isMountRefusal(error)) return undefined;
+    throw error;
   }
 }
 
@@ -191,7 +190,7 @@ function post(
     target: `/v2/${context.repository}/blobs/uploads/${query}`,
     scopes: [scopeOf(context), ...(mountFrom === undefined || own ? [] : [pullScope(mountFrom)])],
     body: { length: 0, type: OCTETS, open: () => Buffer.alloc(0) },
-    retry: own ? 'limited' : true,
+    retry: !own,
     signal: op.signal,
   });
 }

@@ -91,11 +91,11 @@ describe('a registry that answers 429', () => {
     expect(refused).toBeLessThan(taken / 2);
   });
 
-  it.each(['source', 'target'] as const)('beyond one request a second is a fine %s', async (side) => {
+  it('beyond one request a second is a fine source', async () => {
     const clock = movedByWaits();
-    rules[side].push(rule({}, bucket({ tokens: 1, perSecond: 1, now: clock.now })));
+    rules.source.push(rule({}, bucket({ tokens: 1, perSecond: 1, now: clock.now })));
     expect(await run(clock)).toBeLessThan(RETRIES);
-    expect(clock.now()).toBeLessThan(counted(side === 'source' ? source : target).taken * 2_000);
+    expect(clock.now()).toBeLessThan(counted(source).taken * 2_000);
   });
 });
 

@@ -200,16 +200,6 @@ describe('an answer 429', () => {
     expect(transport.waits).toEqual(random === 0 ? [250, 500] : [500, 1000]);
   });
 
-  it('is tried again also for what nothing else is tried again for', async () => {
-    const server = await answering(429, 429, 200);
-    const transport = openTransport();
-    const body = { type: 'a/b', length: 1, open: () => Buffer.from('x') };
-    const request = { method: 'PUT', url: server.origin, body, retry: 'limited' } as const;
-    expect((await transport.send(request)).status).toBe(200);
-    const broken = await answering(503, 200);
-    expect((await transport.send({ ...request, url: broken.origin })).status).toBe(503);
-  });
-
   it('leaves a wait for its slot when the transport is closed', async () => {
     const server = await listen(() => undefined);
     const transport = openTransport({ sleep: () => new Promise(() => undefined) });
