@@ -55,7 +55,7 @@ requirePrograms('docker-registry')('a release, with real registries:', () => {
     await runProgram('mkfifo', [join(folder, 'held'), join(folder, 'go')]);
     const gate = await startGate(prod.port, folder);
     try {
-      const script = join(root, 'test/registries/promote-story.sh');
+      const script = join(root, 'test/large/promote-story.sh');
       const { stdout } = await runProgram(
         'sh',
         ['-c', 'cd "$0" && exec sh "$@"', folder, script, builds.host, prod.host, gate.host],
