@@ -49,6 +49,30 @@ export type ErrorCode =
   | 'E_INTERNAL'
   | 'E_ABORTED';
 
+/**
+ * What the caller can do about an error, by a code: the message says what happened, and the program that shows it words
+ * the remedy, since it alone knows how its own options are called. docs/library.md lists the options that each means.
+ */
+export type Hint =
+  /** Nobody is let in without a login: give `registry` one. */
+  | { readonly code: 'log-in'; readonly registry: string }
+  /** The login for `registry` was refused: renew it, or go without one. */
+  | { readonly code: 'renew-login'; readonly registry: string }
+  /** Trust `host` with the credentials of this registry. */
+  | { readonly code: 'trust-realm'; readonly host: string }
+  /** Trust the authority that signed the certificate, or verify none. */
+  | { readonly code: 'trust-ca' }
+  /** Nothing helps but not to verify the certificate. */
+  | { readonly code: 'skip-verification' }
+  /** Give the client certificate that the server wants. */
+  | { readonly code: 'client-certificate' }
+  /** Speak http. */
+  | { readonly code: 'plain-http' }
+  /** Allow redirects to private addresses. */
+  | { readonly code: 'allow-private' }
+  /** Upload in smaller chunks. */
+  | { readonly code: 'smaller-chunks' };
+
 /** What an error may carry besides its code and message. Nothing here may hold a secret. */
 export interface ErrorDetails {
   readonly cause?: unknown;
@@ -63,11 +87,13 @@ export interface ErrorDetails {
   readonly retryable?: boolean | undefined;
   /** How long the server asked us to wait, in milliseconds (Retry-After). */
   readonly retryAfterMs?: number | undefined;
+  /** What the caller can do about it. */
+  readonly hint?: Hint | undefined;
 }
 
 /**
  * The one error class of regferry. Everything the library throws on purpose is one of these; anything else is a bug.
- * The message is one line: what was tried, what came back, what to do.
+ * The message is one line: what was tried and what came back. What to do is in it, or in `hint`.
  */
 export class RegferryError extends Error {
   override readonly name: string = 'RegferryError';
@@ -78,6 +104,7 @@ export class RegferryError extends Error {
   readonly registryCodes: readonly string[];
   readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
+  readonly hint: Hint | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -88,6 +115,7 @@ export class RegferryError extends Error {
     this.registryCodes = details.registryCodes ?? [];
     this.retryable = details.retryable ?? false;
     this.retryAfterMs = details.retryAfterMs;
+    this.hint = details.hint;
   }
 }
 
@@ -108,8 +136,8 @@ export function toRegferryError(error: unknown): RegferryError {
 
 /** What an error carries besides its code, message and cause, to make another one of it. */
 export function detailsOf(error: RegferryError): ErrorDetails {
-  const { side, digest, status, registryCodes, retryable, retryAfterMs } = error;
-  return { side, digest, status, registryCodes, retryable, retryAfterMs };
+  const { side, digest, status, registryCodes, retryable, retryAfterMs, hint } = error;
+  return { side, digest, status, registryCodes, retryable, retryAfterMs, hint };
 }
 
 /** The error with its side filled in; an error that has a side keeps it. Non-regferry errors are converted first. */

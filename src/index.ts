@@ -59,7 +59,14 @@ export {
   type CredentialProvider,
   type CredentialTarget,
 } from './auth/credentials.js';
-export { isRegferryError, RegferryError, type ErrorCode, type ErrorDetails, type Side } from './errors.js';
+export {
+  isRegferryError,
+  RegferryError,
+  type ErrorCode,
+  type ErrorDetails,
+  type Hint,
+  type Side,
+} from './errors.js';
 export type { HttpEvent } from './http/message.js';
 export type { RequestEntry } from './serve/exchange.js';
 export { MemoryRegistry, type MemoryRegistryOptions } from './serve/memory-registry.js';

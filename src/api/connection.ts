@@ -11,27 +11,21 @@ import { sameRegistry, type Reference } from '../spec/reference.js';
 import type { Environment } from './environment.js';
 import type { SideOptions } from './options.js';
 
-/**
- * The credentials of one side: its own login first, then its provider, then the environment's. `side` is left out where
- * there is only one. Throws E_USAGE for half a login.
- */
+/** The credentials of one side: its own login first, then its provider, then the environment's. Throws E_USAGE for half a login. */
 export function credentialsOf(
-  side: Side | undefined,
+  side: Side,
   options: SideOptions,
   environment: Environment | undefined,
 ): CredentialProvider | undefined {
   if (options.anonymous === true) return undefined;
   const { username, password, credentials } = options;
-  const whose = side === undefined ? 'the' : `the ${side}'s`;
   if ((username === undefined) !== (password === undefined)) {
-    throw new RegferryError('E_USAGE', `${whose} user name and password belong together: give both`, {
-      side,
-    });
+    throw new RegferryError('E_USAGE', 'the user name and the password belong together: give both', { side });
   }
   const own =
     username === undefined || password === undefined
       ? []
-      : [staticCredentials(basicCredential(username, password, `${whose} login options`))];
+      : [staticCredentials(basicCredential(username, password, 'the login options'))];
   const others = [credentials, environment?.credentials].filter((provider) => provider !== undefined);
   return chainCredentials([...own, ...others]);
 }

@@ -42,7 +42,7 @@ export async function manifest(image: string, options: ImageOptions = {}): Promi
 
 /** Every tag of a repository (or layout folder, `oci:FOLDER`), as the registry gives them, page by page. */
 export async function* tags(repository: string, options: ReadOptions = {}): AsyncGenerator<string> {
-  const session = new Session({ ...options, onlySource: true });
+  const session = new Session(options);
   try {
     yield* (await openRepository(session, parseRepositoryLocation(repository))).tags({
       signal: session.signal,
@@ -59,7 +59,7 @@ async function reading<T>(
   image: string,
   work: (from: OpenedSource, signal: AbortSignal, session: Session) => Promise<T>,
 ): Promise<T> {
-  const session = new Session({ ...options, onlySource: true });
+  const session = new Session(options);
   try {
     return await work(await openSource(session, image), session.signal, session);
   } catch (error) {

@@ -19,7 +19,7 @@ export interface Registry {
 
 /** A registry client for one's own program: the content interfaces over remote repositories. */
 export function createRegistry(options: RegistryOptions = {}): Registry {
-  const session = new Session({ ...options, source: options, onlySource: true });
+  const session = new Session({ ...options, source: options });
   return {
     repository: (name, access = 'pull') => session.repository(parseRepository(name), 'source', access),
     close: () => session.close(),

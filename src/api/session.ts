@@ -31,8 +31,6 @@ const CONCURRENCY = 6;
 export interface SessionOptions extends CommonOptions {
   readonly source?: SideOptions | undefined;
   readonly target?: SideOptions | undefined;
-  /** There is no target: what is said about a login names options without a prefix. @default false */
-  readonly onlySource?: boolean | undefined;
   /** Waits between tries and before another read-back. Not public: for tests, which have no time. @default a timer */
   readonly sleep?: Sleep | undefined;
   /** Longest wait for the answer to an upload's body, in milliseconds. Not public either. @default 15 minutes */
@@ -168,13 +166,12 @@ export class Session {
   #newClient(registry: string, side: Side): RegistryClient {
     const sideOptions = this.#side(side);
     const http = this.#transport(side);
-    const named = this.#options.onlySource === true ? undefined : side;
     const authorizer = createAuthorizer({
       registry,
-      side: named,
+      side,
       http,
       foreseen: side === 'target' ? mountSource(this.#from, registry, this.#options) : undefined,
-      credentials: credentialsOf(named, sideOptions, this.#options.environment),
+      credentials: credentialsOf(side, sideOptions, this.#options.environment),
       trustedRealms: this.#options.trustedRealms,
       allowPrivate: this.#options.allowPrivateRedirects,
       repeats: { retries: this.#options.retries ?? RETRIES, backoff: this.#backoff },

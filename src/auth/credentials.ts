@@ -32,7 +32,7 @@ export interface CredentialProvider {
   credential(target: CredentialTarget, op?: Op): Promise<Credential | undefined>;
 }
 
-/** A user name with its password, e.g. `basicCredential('me', 'secret', '--from-username')`. */
+/** A user name with its password, e.g. `basicCredential('me', 'secret', 'my settings')`. */
 export function basicCredential(username: string, password: string, source: string): Credential {
   return { kind: 'basic', username: new Secret(username), password: new Secret(password), source };
 }

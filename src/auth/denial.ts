@@ -1,4 +1,4 @@
-import { RegferryError, type ErrorDetails, type Side } from '../errors.js';
+import { RegferryError, type ErrorDetails, type Hint, type Side } from '../errors.js';
 import type { Scope } from './authorizer.js';
 import type { Credential } from './credentials.js';
 import { formatScopes, requestScopes } from './scope.js';
@@ -18,7 +18,7 @@ export interface TokenRefusal extends Pick<ErrorDetails, 'cause' | 'status' | 'r
   readonly host: string;
 }
 
-/** E_UNAUTHORIZED that names the host, the scope, where the credential came from (never its value), and what to do. */
+/** E_UNAUTHORIZED that names the host, the scope, and where the credential came from (never its value). */
 export function denial(context: DenialContext, refusal?: TokenRefusal): RegferryError {
   const { registry, credential } = context;
   const scope = formatScopes(requestScopes(context.scopes)).join(' ');
@@ -27,10 +27,10 @@ export function denial(context: DenialContext, refusal?: TokenRefusal): Regferry
   const who = refusal === undefined ? registry : `the token service ${refusal.host} of ${registry}`;
   const message =
     credential === undefined
-      ? `${who} gives no anonymous access${wanted} (${status}): not public, or not there; ${loginAdvice(context)}`
-      : `${who} refused the credentials from ${credential.source}${wanted} (${status}); log in again with ` +
-        `"regferry login ${registry}", or leave them out with ${anonymousOption(context.side)} if the image is public`;
-  return unauthorized(message, context, { ...refusal, status });
+      ? `${who} gives no anonymous access${wanted} (${status}): not public, or not there`
+      : `${who} refused the credentials from ${credential.source}${wanted} (${status})`;
+  const hint: Hint = { code: credential === undefined ? 'log-in' : 'renew-login', registry };
+  return unauthorized(message, context, { ...refusal, status, hint });
 }
 
 /** E_UNAUTHORIZED for a registry that answers 401 and offers no way to log in that we know. */
@@ -45,23 +45,12 @@ export function noWayIn(context: DenialContext, schemes: readonly string[]): Reg
 
 /** E_UNAUTHORIZED for a token service that is not among the trusted ones. */
 export function untrustedRealm(context: DenialContext, host: string): RegferryError {
-  const message =
-    `${context.registry} wants the credentials sent to ${host}, which is not a trusted realm; ` +
-    `allow it with --trusted-realm ${host}`;
-  return unauthorized(message, context, {});
+  const message = `${context.registry} wants the credentials sent to ${host}, which is not a trusted realm`;
+  return unauthorized(message, context, { hint: { code: 'trust-realm', host } });
 }
 
 function unauthorized(message: string, context: DenialContext, details: ErrorDetails): RegferryError {
-  const { cause, status, registryCodes } = details;
-  return new RegferryError('E_UNAUTHORIZED', message, { cause, status, registryCodes, side: context.side });
-}
-
-function anonymousOption(side: Side | undefined): string {
-  if (side === undefined) return '--anonymous (in a copy --from-anonymous or --to-anonymous)';
-  return side === 'source' ? '--from-anonymous' : '--to-anonymous';
-}
-
-function loginAdvice({ registry, side }: DenialContext): string {
-  const option = side === undefined ? '--username' : side === 'source' ? '--from-username' : '--to-username';
-  return `run "regferry login ${registry}" or give ${option}`;
+  const { cause, status, registryCodes, hint } = details;
+  const { side } = context;
+  return new RegferryError('E_UNAUTHORIZED', message, { cause, status, registryCodes, hint, side });
 }

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 
-import { RegferryError } from '../errors.js';
+import { RegferryError, type Hint } from '../errors.js';
 import { addressClass, type AddressClass } from '../http/address-class.js';
 
 /** A token service, found safe to ask. */
@@ -28,28 +28,35 @@ function spelledClass(hostname: string): AddressClass | undefined {
 export function resolveRealm(realm: string, registryOrigin: string, allowPrivate = false): Realm {
   const registry = new URL(registryOrigin);
   const url = URL.canParse(realm, registryOrigin) ? new URL(realm, registryOrigin) : undefined;
-  const problem = url === undefined ? 'is not a URL' : findProblem(url, registry, allowPrivate);
-  if (url === undefined || problem !== undefined) {
-    throw new RegferryError(
-      'E_REFUSED',
-      `${registry.host} names a token service that ${problem ?? 'is unusable'}`,
-    );
-  }
+  if (url === undefined) throw refused(registry, { text: 'is not a URL' });
+  const problem = findProblem(url, registry, allowPrivate);
+  if (problem !== undefined) throw refused(registry, problem);
   url.hash = '';
   return { url: url.href, host: url.host, foreign: url.hostname !== registry.hostname };
 }
 
-function findProblem(url: URL, registry: URL, allowPrivate: boolean): string | undefined {
+/** Why a token service must not be asked, and what would allow it. */
+interface Problem {
+  readonly text: string;
+  readonly hint?: Hint;
+}
+
+function refused(registry: URL, { text, hint }: Problem): RegferryError {
+  return new RegferryError('E_REFUSED', `${registry.host} names a token service that ${text}`, { hint });
+}
+
+function findProblem(url: URL, registry: URL, allowPrivate: boolean): Problem | undefined {
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && registry.protocol === 'http:')) {
-    return `is not https (${url.protocol}//${url.host})`;
+    return { text: `is not https (${url.protocol}//${url.host})` };
   }
-  if (url.username !== '' || url.password !== '') return `has a login in its address (${url.host})`;
+  if (url.username !== '' || url.password !== '') return { text: `has a login in its address (${url.host})` };
   if (url.hostname === registry.hostname) return undefined;
   const there = spelledClass(url.hostname);
-  if (there === 'link-local') return `is at a link-local address (${url.host})`;
+  if (there === 'link-local') return { text: `is at a link-local address (${url.host})` };
   const local = there === 'loopback' || there === 'private';
   if (local && !allowPrivate && spelledClass(registry.hostname) === 'public') {
-    return `is inside this machine or its private network (${url.host}), although the registry is not`;
+    const text = `is inside this machine or its private network (${url.host}), although the registry is not`;
+    return { text, hint: { code: 'allow-private' } };
   }
   return undefined;
 }

@@ -1,5 +1,6 @@
 import type { CopyPlan, CopyReport } from '../copy/report.js';
 import { isRegferryError, RegferryError, toRegferryError } from '../errors.js';
+import { advised } from './advice.js';
 import type { Failure } from './command.js';
 import { exitCode } from './exit-codes.js';
 import type { Ending } from './interruption.js';
@@ -38,12 +39,12 @@ export function reportOf(error: unknown): CarriedReport | undefined {
   return undefined;
 }
 
-/** An error as one line, with its side where that matters and is not said yet: `target: …`. */
+/** An error as one line, with what to do about it, and with its side where that matters and is not said yet: `target: …`. */
 export function errorLine(error: RegferryError, twoSided: boolean): string {
   const side =
     !twoSided || error.side === undefined || error.message.startsWith(error.side) ? '' : `${error.side}: `;
   const hint = error.code === 'E_INTERNAL' ? ' (a bug in regferry; --log-level debug shows where)' : '';
-  return `${side}${error.message}${hint}`;
+  return `${side}${advised(error, twoSided)}${hint}`;
 }
 
 /** The lines that tell a person what failed: one a target that failed, and what is beside them or above them. */
@@ -53,7 +54,7 @@ export function failureLines(failure: Failure, twoSided: boolean): string[] {
   for (const target of targets) {
     if (target.error === undefined || target.error.code === 'E_ABORTED') continue;
     if (target.error.message === failure.error.message) continue;
-    lines.push(`${target.reference}: ${target.error.message}`);
+    lines.push(`${target.reference}: ${advised(target.error, twoSided)}`);
   }
   return [...lines, errorLine(failure.error, twoSided)];
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import type { CopyReport, TargetReport } from '../copy/report.js';
 import { printable } from '../spec/printable.js';
+import { advised } from './advice.js';
 import { count, formatBytes, formatDuration } from './format.js';
 import { previousText } from './summary.js';
 
@@ -53,7 +54,7 @@ export function stepSummary(title: string, report: CopyReport, at: Date = new Da
 }
 
 function nowText(target: TargetReport): string {
-  if (target.error !== undefined) return escaped(`not set: ${target.error.message}`);
+  if (target.error !== undefined) return escaped(`not set: ${advised(target.error, true)}`);
   if (target.digest === undefined) return '';
   return `${code(target.digest)}${target.changed ? '' : ', as it was'}`;
 }

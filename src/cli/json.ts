@@ -1,6 +1,7 @@
 import type { RegferryError } from '../errors.js';
 import type { CopyPlan, CopyReport, TargetPlan, TargetReport } from '../copy/report.js';
 import { printable } from '../spec/printable.js';
+import { advised } from './advice.js';
 import type { Failure } from './command.js';
 import { exitCode } from './exit-codes.js';
 
@@ -24,9 +25,16 @@ export interface ErrorDocument {
   readonly message: string;
 }
 
-/** An error for a JSON document, with the exit code that it has of itself or the one that is given. */
-export function errorDocument(error: RegferryError, exit: number = exitCode(error.code)): ErrorDocument {
-  return { code: error.code, exit, side: error.side, message: printable(error.message, 2000) };
+/**
+ * An error for a JSON document of a command with one side or two, with the exit code that it has of itself or the one
+ * that is given.
+ */
+export function errorDocument(
+  error: RegferryError,
+  twoSided: boolean,
+  exit: number = exitCode(error.code),
+): ErrorDocument {
+  return { code: error.code, exit, side: error.side, message: printable(advised(error, twoSided), 2000) };
 }
 
 /** The document of a copy. */
@@ -55,12 +63,12 @@ export function emptyCopyDocument(source: string | undefined, failure: Failure):
 
 function documentOf(report: CopyReport | CopyPlan, targets: object[], failure: Failure | undefined): object {
   const { reference, digest, mediaType, size } = report.source;
-  const own = report.error === undefined ? undefined : errorDocument(report.error);
+  const own = report.error === undefined ? undefined : errorDocument(report.error, true);
   return {
     ok: report.ok && failure === undefined,
     source: { reference, digest, mediaType, size },
     targets,
-    error: failure === undefined ? own : errorDocument(failure.error, failure.exit),
+    error: failure === undefined ? own : errorDocument(failure.error, true, failure.exit),
     requests: { source: report.requests.source, target: report.requests.target },
     retries: report.retries,
     durationMs: Math.round(report.durationMs),
@@ -78,7 +86,7 @@ function targetDocument(target: TargetReport): object {
     manifests,
     bytes,
     verified,
-    error: error === undefined ? undefined : errorDocument(error),
+    error: error === undefined ? undefined : errorDocument(error, true),
   };
 }
 
@@ -92,6 +100,6 @@ function targetPlanDocument(target: TargetPlan): object {
     blobs,
     manifests,
     bytes,
-    error: error === undefined ? undefined : errorDocument(error),
+    error: error === undefined ? undefined : errorDocument(error, true),
   };
 }

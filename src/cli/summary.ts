@@ -1,4 +1,5 @@
 import type { CopyPlan, CopyReport, TargetPlan, TargetReport } from '../copy/report.js';
+import { advised } from './advice.js';
 import { count, formatBytes, formatDuration } from './format.js';
 
 /** What stdout says about a target that has the image: `registry/repository:tag@sha256:…`. */
@@ -89,7 +90,7 @@ export function tagsPlanText(plan: CopyPlan): string[] {
 
 function tagPlanLine(target: TargetPlan): string {
   const { reference, digest = 'unknown', blobs, bytes, error } = target;
-  if (error !== undefined) return `target ${reference}: failed, ${error.message}`;
+  if (error !== undefined) return `target ${reference}: failed, ${advised(error, true)}`;
   if (!target.changed) return `target ${reference}: ${tagMove(target, digest)}`;
   const moved = `copy ${blobs.copy} (${formatBytes(bytes.copy)}), mount ${blobs.mount}, skip ${blobs.skip}`;
   return `target ${reference}: ${tagMove(target, digest)}; blobs ${moved}`;
@@ -118,7 +119,7 @@ export function planText(plan: CopyPlan): string[] {
 function targetPlanText(target: TargetPlan, digest: string): string[] {
   const { blobs, bytes, manifests } = target;
   const heading = `target ${target.reference}`;
-  if (target.error !== undefined) return [heading, `  failed     ${target.error.message}`];
+  if (target.error !== undefined) return [heading, `  failed     ${advised(target.error, true)}`];
   const foreign = blobs.foreign > 0 ? `, ${blobs.foreign} foreign left where they are` : '';
   return [
     heading,

@@ -18,14 +18,15 @@ export async function tellFailure(
 ): Promise<number> {
   if (failure.thrown instanceof ReaderGoneError) return EXIT_OK;
   const { code, side } = failure.error;
-  for (const line of failureLines(failure, command?.twoSided === true)) {
+  const twoSided = command?.twoSided === true;
+  for (const line of failureLines(failure, twoSided)) {
     console.log.write('error', line, { code, exit: failure.exit, side });
   }
   for (const line of stackLines(failure.thrown)) console.log.write('debug', line);
   if (console.settings.json) {
     const document = command?.failureDocument?.(args.map(withoutLogin), failure) ?? {
       ok: false,
-      error: errorDocument(failure.error, failure.exit),
+      error: errorDocument(failure.error, twoSided, failure.exit),
     };
     try {
       await console.stdout.line(jsonText(document));

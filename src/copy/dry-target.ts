@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type { ContentTarget, Op, OpenOptions, Place, PutOptions, PutOutcome } from '../content/store.js';
 import type { Descriptor } from '../spec/descriptor.js';
 
-/** A target that answers questions from the real one and takes every write without doing it, for `--dry-run`. */
+/** A target that answers questions from the real one and takes every write without doing it, for a dry run. */
 export class DryTarget implements ContentTarget {
   readonly place: Place;
   readonly metered: boolean;

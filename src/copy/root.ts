@@ -33,7 +33,7 @@ export async function narrowToPlatform(
     if (attestations > 0) {
       job.emit({
         type: 'note',
-        message: `${attestations} attestation manifest${attestations === 1 ? ' is' : 's are'} not copied with --platform; copy the whole index to keep them`,
+        message: `${attestations} attestation manifest${attestations === 1 ? ' is' : 's are'} not copied: one platform was asked for; copy the whole index to keep them`,
       });
     }
     return chosen;

@@ -62,13 +62,17 @@ export function networkError(error: unknown, attempted: Attempted): RegferryErro
   if (signal?.aborted === true) return abortError(signal);
   const what = `${attempted.method} ${redactUrl(attempted.url)}`;
   if (error instanceof AddressRefusal) {
-    const text = `${what} refused: ${error.message}, where this registry has no business; --allow-private-redirects lifts this except for link-local`;
-    return new RegferryError('E_REFUSED', text, { cause: error });
+    const text = `${what} refused: ${error.message}, where this registry has no business`;
+    // Link-local addresses, where clouds keep their credentials, are out of bounds whatever is allowed.
+    const hint = error.addressClass === 'link-local' ? undefined : ({ code: 'allow-private' } as const);
+    return new RegferryError('E_REFUSED', text, { cause: error, hint });
   }
   if (error instanceof ProxyFailure && error.status !== undefined)
     return proxyError(error, error.status, what);
   const tls = tlsProblem(error);
-  if (tls !== undefined) return new RegferryError('E_TLS', `${what} failed: ${tls}`, { cause: error });
+  if (tls !== undefined) {
+    return new RegferryError('E_TLS', `${what} failed: ${tls.text}`, { cause: error, hint: tls.hint });
+  }
   if (error instanceof Error && error.name === 'HTTPParserError') return parserError(error, what);
   const { code, retryable, text } = meaningOf(error);
   const via = error instanceof ProxyFailure ? ' (at the proxy)' : '';

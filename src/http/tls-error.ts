@@ -1,21 +1,37 @@
+import type { Hint } from '../errors.js';
 import { errorCode } from './error-code.js';
 
-const INSECURE = 'as a last resort --insecure (in a copy --from-insecure or --to-insecure) skips the check';
-const TRUST = `if it is to be trusted, name its CA by --ca-file (in a copy --from-ca-file or --to-ca-file) or SSL_CERT_FILE; ${INSECURE}`;
-const CLIENT =
-  'it wants another client certificate: see --cert-file and --key-file (in a copy --from-cert-file and so on)';
+/** What went wrong with TLS, in words, and what may help. */
+export interface TlsProblem {
+  readonly text: string;
+  readonly hint?: Hint | undefined;
+}
 
-const CERTIFICATE = new Map([
-  ['DEPTH_ZERO_SELF_SIGNED_CERT', `the certificate is self-signed; ${TRUST}`],
-  ['SELF_SIGNED_CERT_IN_CHAIN', `the certificate is signed by an unknown CA; ${TRUST}`],
-  ['UNABLE_TO_GET_ISSUER_CERT', `the certificate is signed by an unknown CA; ${TRUST}`],
-  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', `the certificate is signed by an unknown CA; ${TRUST}`],
-  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', `the certificate is signed by an unknown CA; ${TRUST}`],
-  ['CERT_UNTRUSTED', `the certificate is signed by an unknown CA; ${TRUST}`],
-  ['CERT_HAS_EXPIRED', `the certificate has expired: it has to be renewed there; ${INSECURE}`],
-  ['CERT_NOT_YET_VALID', `the certificate is not valid yet: compare the clocks; ${INSECURE}`],
-  ['ERR_TLS_CERT_ALTNAME_INVALID', `the certificate is for another host name; ${INSECURE}`],
-  ['CERT_REVOKED', 'the certificate is revoked'],
+const UNKNOWN_CA: TlsProblem = {
+  text: 'the certificate is signed by an unknown CA',
+  hint: { code: 'trust-ca' },
+};
+
+const CERTIFICATE = new Map<string, TlsProblem>([
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', { text: 'the certificate is self-signed', hint: { code: 'trust-ca' } }],
+  ['SELF_SIGNED_CERT_IN_CHAIN', UNKNOWN_CA],
+  ['UNABLE_TO_GET_ISSUER_CERT', UNKNOWN_CA],
+  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', UNKNOWN_CA],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', UNKNOWN_CA],
+  ['CERT_UNTRUSTED', UNKNOWN_CA],
+  [
+    'CERT_HAS_EXPIRED',
+    { text: 'the certificate has expired: it has to be renewed there', hint: { code: 'skip-verification' } },
+  ],
+  [
+    'CERT_NOT_YET_VALID',
+    { text: 'the certificate is not valid yet: compare the clocks', hint: { code: 'skip-verification' } },
+  ],
+  [
+    'ERR_TLS_CERT_ALTNAME_INVALID',
+    { text: 'the certificate is for another host name', hint: { code: 'skip-verification' } },
+  ],
+  ['CERT_REVOKED', { text: 'the certificate is revoked' }],
 ]);
 
 /** True for the answer of a server that does not speak TLS on this port. */
@@ -27,21 +43,22 @@ export function isNotTls(error: unknown): boolean {
 }
 
 /**
- * What went wrong with TLS, in words that name the option that helps; undefined when the error has nothing to do
- * with TLS. None of these goes away by trying again.
+ * What went wrong with TLS; undefined when the error has nothing to do with TLS. None of these goes away by trying again.
  */
-export function tlsProblem(error: unknown): string | undefined {
+export function tlsProblem(error: unknown): TlsProblem | undefined {
   const code = errorCode(error);
   const known = CERTIFICATE.get(code);
   if (known !== undefined) return known;
   if (isNotTls(error)) {
-    return 'the server does not speak TLS on this port; for a registry over plain http there is --plain-http (in a copy --from-plain-http or --to-plain-http)';
+    return { text: 'the server does not speak TLS on this port', hint: { code: 'plain-http' } };
   }
-  if (/ALERT.*(CERTIFICATE|UNKNOWN_CA)/.test(code))
-    return `the server refused the client certificate (${code}); ${CLIENT}`;
+  if (/ALERT.*(CERTIFICATE|UNKNOWN_CA)/.test(code)) {
+    const text = `the server refused the client certificate, or wants one (${code})`;
+    return { text, hint: { code: 'client-certificate' } };
+  }
   if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') || code === 'EPROTO')
-    return `TLS failed (${code})`;
+    return { text: `TLS failed (${code})` };
   return /^(?:CERT_|CRL_|UNABLE_TO_|INVALID_(?:CA|PURPOSE)|PATH_LENGTH|HOSTNAME_MISMATCH)/.test(code)
-    ? `the certificate is not accepted (${code}); ${TRUST}`
+    ? { text: `the certificate is not accepted (${code})`, hint: { code: 'trust-ca' } }
     : undefined;
 }

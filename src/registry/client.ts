@@ -132,8 +132,8 @@ export class RegistryClient {
     if (foreign === undefined) return error;
     return new RegferryError(
       'E_NOT_A_REGISTRY',
-      `${this.registry} is not a registry: ${error.message}, and ${foreign}; check the host and port`,
-      { side: this.side, cause: error, status: error.status },
+      `${this.registry} is not a registry: ${error.message}, and ${foreign.message}; check the host and port`,
+      { side: this.side, cause: error, status: error.status, hint: foreign.hint },
     );
   }
 
@@ -141,17 +141,17 @@ export class RegistryClient {
    * What `GET /v2/` gets, where no registry says that: front ends tell here what is wrong, such as a client certificate
    * that is missing. Undefined for a registry's answer, 200 or 401 (spec end-1).
    */
-  async #foreignAnswer(op: Op): Promise<string | undefined> {
+  async #foreignAnswer(op: Op): Promise<RegferryError | undefined> {
     try {
       const origin = await this.origin(op);
       const ping = await this.#options.http.send({ method: 'GET', url: `${origin}/v2/`, signal: op.signal });
       const spoke = ping.headers.get('docker-distribution-api-version') !== undefined;
       const known = ping.status === 401 || ping.status === 403 || (ping.status === 200 && !isWebPage(ping));
-      if (!spoke && !known) return (await responseError(ping, { action: 'GET' })).message;
+      if (!spoke && !known) return await responseError(ping, { action: 'GET' });
       await ping.discard();
       return undefined;
     } catch (error) {
-      if (isRegferryError(error)) return error.message;
+      if (isRegferryError(error)) return error;
       throw error;
     }
   }

@@ -16,13 +16,13 @@ export function brokeOff({ code, status }: RegferryError): boolean {
   return status === undefined && (code === 'E_CUT' || code === 'E_TIMEOUT');
 }
 
-/** The error to tell: with a hint where a size is refused (E_LIMIT). */
+/** The error to tell: where a size is refused (E_LIMIT), why that may be, and that smaller chunks may do. */
 export function explained(error: RegferryError, way: UploadWay): RegferryError {
   if (error.status !== 413) return error;
-  const hint = way.kind === 'chunks' ? '' : '; try --chunk-size with a smaller size';
+  const hint = way.kind === 'chunks' ? undefined : ({ code: 'smaller-chunks' } as const);
   return new RegferryError(
     'E_LIMIT',
-    `${error.message}; the registry or a proxy in front of it limits request bodies${hint}`,
-    { ...detailsOf(error), cause: error },
+    `${error.message}; the registry or a proxy in front of it limits request bodies`,
+    { ...detailsOf(error), hint, cause: error },
   );
 }

@@ -15,7 +15,7 @@ export const SMALLEST_CHUNK_BYTES: number = 4 * MiB;
 export type UploadWay =
   { readonly kind: 'put' | 'patch' } | { readonly kind: 'chunks'; readonly bytes: number };
 
-/** `--chunk-size`: bytes a chunk, `off` for one PUT whatever the size, undefined for the default. */
+/** What was asked for: bytes a chunk, `off` for one PUT whatever the size, undefined for the default. */
 export type ChunkSize = number | 'off' | undefined;
 
 /** Statuses that refuse the way, not the blob; 413 is another matter. */

@@ -143,6 +143,21 @@ function environmentReaders(sources: Sources): string[] {
     .map(([path]) => path);
 }
 
+/** The strings that speak of a flag (`--insecure`) below the command line: the library's options have other names. */
+function flagSpeakers(sources: Sources): string[] {
+  const isText = (node: ts.Node): node is ts.LiteralLikeNode =>
+    ts.isStringLiteralLike(node) || ts.isTemplateLiteralToken(node) || ts.isRegularExpressionLiteral(node);
+  return [...sources]
+    .filter(([path]) => roomOf(path) !== 'cli')
+    .flatMap(([path, text]) => {
+      const found: string[] = [];
+      visit(parse(path, text), (node) => {
+        if (isText(node) && /(?<![\w-])--[a-z]/.test(node.text)) found.push(`${path}: ${node.text}`);
+      });
+      return found;
+    });
+}
+
 function emptyNames(sources: Sources): string[] {
   const empty = /(?:^|\/)(?:util|helper|common|misc|(?:[a-z-]+-)?(?:utils|helpers))(?:\.ts$|\/)/;
   return [...sources.keys()].filter((path) => empty.test(path));
@@ -183,6 +198,10 @@ describe('the source', () => {
 
   it('reads the environment in the command line and in api/environment alone', () => {
     expect(environmentReaders(sources)).toEqual([]);
+  });
+
+  it('speaks of flags in the command line alone', () => {
+    expect(flagSpeakers(sources)).toEqual([]);
   });
 
   it('has no file whose name says nothing', () => {
@@ -270,6 +289,19 @@ describe('the check itself', () => {
   it('does not take other mentions for a read of the environment', () => {
     const text = `// process.env is read elsewhere\nprocess.getuid?.(); options.env; const { argv } = process;`;
     expect(environmentReaders(plant({ 'http/a.ts': text }))).toEqual([]);
+  });
+
+  it.each([
+    [`f('try --insecure')`, 'http/a.ts: try --insecure'],
+    ['f(`a ${b} (--ca-file) ${c}`)', 'http/a.ts:  (--ca-file) '],
+    ['f(`--quiet`)', 'http/a.ts: --quiet'],
+  ])('finds a flag in %s, and lets the command line name it', (text, found) => {
+    expect(flagSpeakers(plant({ 'http/a.ts': text, 'cli/a.ts': text }))).toEqual([found]);
+  });
+
+  it('takes neither a comment nor a line of dashes for a flag', () => {
+    const text = `// --insecure\n/** \`--quiet\` */ f('-----begin', 'a--b', i--);`;
+    expect(flagSpeakers(plant({ 'http/a.ts': text }))).toEqual([]);
   });
 
   it('finds empty names and default exports', () => {

@@ -37,7 +37,7 @@ export const digestCommand: Command = command<DigestValues>({
   failureDocument: ([image], { error, exit }) => ({
     ok: false,
     reference: image,
-    error: errorDocument(error, exit),
+    error: errorDocument(error, false, exit),
   }),
   async run(call, values) {
     const [image = ''] = call.args;

@@ -25,7 +25,7 @@ export const tagsCommand: Command = command<TagsValues>({
     ok: false,
     repository,
     tags: [],
-    error: errorDocument(error, exit),
+    error: errorDocument(error, false, exit),
   }),
   async run(call, values) {
     const [repository = ''] = call.args;

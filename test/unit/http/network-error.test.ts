@@ -43,18 +43,16 @@ describe('networkError', () => {
   });
 
   it.each([
-    [
-      'DEPTH_ZERO_SELF_SIGNED_CERT',
-      ['self-signed', '--from-ca-file', '--to-ca-file', 'SSL_CERT_FILE', '--from-insecure'],
-    ],
-    ['SELF_SIGNED_CERT_IN_CHAIN', ['unknown CA', '--from-ca-file']],
-    ['CERT_HAS_EXPIRED', ['expired', '--to-insecure']],
-    ['ERR_TLS_CERT_ALTNAME_INVALID', ['another host name', '--from-insecure']],
-    ['ERR_SSL_WRONG_VERSION_NUMBER', ['--from-plain-http', '--to-plain-http']],
-    ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', ['--from-cert-file']],
-  ])('names what helps against %s', (from, words) => {
-    const { message } = networkError(withCode(from), attempted);
-    for (const word of words) expect(message).toContain(word);
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'self-signed', 'trust-ca'],
+    ['SELF_SIGNED_CERT_IN_CHAIN', 'unknown CA', 'trust-ca'],
+    ['CERT_HAS_EXPIRED', 'expired', 'skip-verification'],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'another host name', 'skip-verification'],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'does not speak TLS', 'plain-http'],
+    ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'client certificate', 'client-certificate'],
+  ])('says what is wrong with %s, and hints at what helps', (from, words, code) => {
+    const { message, hint } = networkError(withCode(from), attempted);
+    expect(message).toContain(words);
+    expect(hint).toEqual({ code });
   });
 
   it('looks into the causes and into the tries of several addresses', () => {
@@ -82,7 +80,9 @@ describe('networkError', () => {
     const error = networkError(new AddressRefusal('r.example', '169.254.169.254'), attempted);
     expect(error).toMatchObject({ code: 'E_REFUSED', retryable: false });
     expect(error.message).toContain('r.example has the link-local address 169.254.169.254');
-    expect(error.message).toContain('--allow-private-redirects');
+    expect(error.hint).toBeUndefined(); // nothing allows a link-local address
+    const inside = networkError(new AddressRefusal('r.example', '10.0.0.1'), attempted);
+    expect(inside.hint).toEqual({ code: 'allow-private' });
   });
 
   it.each([

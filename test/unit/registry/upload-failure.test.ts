@@ -37,8 +37,8 @@ describe('the failure of an upload', () => {
   it('by size says what limits it, and what may help', () => {
     const whole = explained(answered(413), { kind: 'put' });
     expect(whole).toMatchObject({ code: 'E_LIMIT', status: 413, side: 'target' });
-    expect(whole.message).toContain('--chunk-size');
-    expect(explained(answered(413), { kind: 'chunks', bytes: 1 }).message).not.toContain('--chunk-size');
+    expect(whole.hint).toEqual({ code: 'smaller-chunks' });
+    expect(explained(answered(413), { kind: 'chunks', bytes: 1 }).hint).toBeUndefined();
     const other = answered(400);
     expect(explained(other, { kind: 'put' })).toBe(other);
   });

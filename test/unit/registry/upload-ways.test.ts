@@ -18,7 +18,7 @@ describe('the way of an upload that nothing is known about', () => {
     [10 * MiB + 1, 10 * MiB, chunks(10 * MiB)],
     [200 * MiB, 128 * MiB, chunks(128 * MiB)],
     [0, 1, put],
-  ])('of %i bytes with --chunk-size %s', (size, chunkSize, way) => {
+  ])('of %i bytes with a chunk size of %s', (size, chunkSize, way) => {
     expect(new UploadMemory({}).choose(size, chunkSize)).toEqual(way);
   });
 });

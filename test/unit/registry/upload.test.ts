@@ -258,11 +258,11 @@ describe('a refused way to upload', () => {
     expect(bodies()).toHaveLength(3);
   });
 
-  it('of a small blob by size names the option', async () => {
+  it('of a small blob by size hints at smaller chunks', async () => {
     const source = blobSource(2 * MiB);
     const { repository } = await uploadTo([rule({ when: bodyOver(MiB) }, answer(413))]);
     const error = await failureOf(repository.put(source.descriptor, source.open));
-    expect(error.message).toContain('--chunk-size');
+    expect(error.hint).toEqual({ code: 'smaller-chunks' });
   });
 
   it('leaves no session behind', async () => {
