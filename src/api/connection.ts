@@ -4,6 +4,7 @@ import { rootCertificates } from 'node:tls';
 import type { Scope } from '../auth/authorizer.js';
 import { basicCredential, chainCredentials, staticCredentials } from '../auth/credentials.js';
 import type { CredentialProvider } from '../auth/credentials.js';
+import { fileReason } from '../content/file-error.js';
 import { RegferryError, type Side } from '../errors.js';
 import type { OriginSettings } from '../http/connections.js';
 import { pullScope } from '../registry/scopes.js';
@@ -83,8 +84,7 @@ function readPem(file: string): string {
     const text = readFileSync(file, 'utf8');
     if (text.includes('-----BEGIN ')) return text;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new RegferryError('E_CONFIG', `cannot read ${file}: ${reason}`, { cause: error });
+    throw new RegferryError('E_CONFIG', `cannot read ${file}: ${fileReason(error)}`, { cause: error });
   }
   throw new RegferryError('E_CONFIG', `${file} is not a PEM file: it has no "-----BEGIN" line`);
 }

@@ -2,6 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 
+import { fileReason } from '../content/file-error.js';
 import { RegferryError } from '../errors.js';
 import type { OriginSettings } from '../http/connections.js';
 import { registryHost } from '../auth/registry-key.js';
@@ -175,7 +176,6 @@ function readNamed(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    throw new RegferryError('E_CONFIG', `${path} cannot be read (${code})`, { cause: error });
+    throw new RegferryError('E_CONFIG', `${path} cannot be read: ${fileReason(error)}`, { cause: error });
   }
 }

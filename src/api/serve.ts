@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 
-import { fileReason } from '../content/plain-file.js';
+import { fileReason } from '../content/file-error.js';
 import { RegferryError } from '../errors.js';
 import type { RequestEntry } from '../serve/exchange.js';
 import { openFolderRegistry } from '../serve/folder-registry.js';

@@ -1,9 +1,9 @@
-import { stat } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { createAuthorizer } from '../auth/authorize.js';
 import { DeferredLayout } from '../content/deferred-layout.js';
 import type { ContentTarget, Op } from '../content/store.js';
+import { isLayoutThere } from '../content/layout-place.js';
 import { openLayout, type LayoutStore } from '../content/layout-store.js';
 import type { CopyJob } from '../copy/job.js';
 import { linkedSignal } from '../copy/linked-signal.js';
@@ -93,15 +93,11 @@ export class Session {
   }
 
   /**
-   * A layout folder to write; one that does not exist is made when something is written. With `dry` it is neither made
-   * nor locked. Throws E_LAYOUT.
+   * A layout folder to write; one that is not there, or empty, is made a layout when something is written. With `dry` it is
+   * neither made nor locked, and refused where it would be refused without. Throws E_LAYOUT.
    */
   async targetLayout(folder: string, dry: boolean): Promise<ContentTarget> {
-    const exists = await stat(folder).then(
-      () => true,
-      (error: unknown) => !isMissing(error),
-    );
-    if (!exists) return this.#kept(new DeferredLayout(folder));
+    if (!(await isLayoutThere(folder))) return this.#kept(new DeferredLayout(folder));
     return this.#kept(await openLayout(folder, dry ? { access: 'read' } : { access: 'write', create: true }));
   }
 
@@ -233,10 +229,6 @@ export class Session {
       // A listener's mistake must not become a failed copy.
     }
   }
-}
-
-function isMissing(cause: unknown): boolean {
-  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
 }
 
 async function sleepFor(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdir, open, realpath, rename, rm } from 'node:fs/promises';
+import { open, realpath, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+import { fileErrorCode, fileReason } from '../content/file-error.js';
+import { makeFolders } from '../content/make-folders.js';
 import { RegferryError } from '../errors.js';
 import { CREDENTIAL_FILE_BYTES } from './limits.js';
 
@@ -15,9 +17,9 @@ export function readConfigFile(path: string, label: string): string | undefined 
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    const code = errorCode(error);
+    const code = fileErrorCode(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new RegferryError('E_CONFIG', `${label} cannot be read (${code})`, { cause: error });
+    throw new RegferryError('E_CONFIG', `${label} cannot be read: ${fileReason(error)}`, { cause: error });
   }
   if (text.length > CREDENTIAL_FILE_BYTES)
     throw new RegferryError('E_CONFIG', `${label} is larger than 4 MiB`);
@@ -31,7 +33,7 @@ export function readConfigFile(path: string, label: string): string | undefined 
 export async function writeConfigFile(path: string, label: string, text: string): Promise<void> {
   let temporary: string | undefined;
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeFolders(dirname(path), 0o700);
     const target = await realpath(path).catch(() => path);
     temporary = `${target}.${randomBytes(6).toString('hex')}`;
     const file = await open(temporary, 'wx', 0o600);
@@ -43,11 +45,7 @@ export async function writeConfigFile(path: string, label: string, text: string)
     }
     await rename(temporary, target);
   } catch (error) {
-    if (temporary !== undefined) await rm(temporary, { force: true });
-    throw new RegferryError('E_IO', `${label} cannot be written (${errorCode(error)})`, { cause: error });
+    if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => undefined);
+    throw new RegferryError('E_IO', `${label} cannot be written: ${fileReason(error)}`, { cause: error });
   }
-}
-
-function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
 }

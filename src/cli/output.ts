@@ -1,3 +1,4 @@
+import { fileReason } from '../content/file-error.js';
 import { RegferryError } from '../errors.js';
 import type { OutputStream } from './io.js';
 
@@ -51,5 +52,7 @@ function writeFailure(error: Error): Error {
   const code = 'code' in error ? error.code : undefined;
   if (code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED')
     return new ReaderGoneError('the reader has stopped');
-  return new RegferryError('E_IO', `could not write to standard output: ${error.message}`, { cause: error });
+  return new RegferryError('E_IO', `could not write to standard output: ${fileReason(error)}`, {
+    cause: error,
+  });
 }

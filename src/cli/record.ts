@@ -3,7 +3,7 @@ import { appendFile } from 'node:fs/promises';
 import type { HeldGuards } from '../api/receipt.js';
 import type { CopyReport } from '../copy/report.js';
 import { RegferryError, toRegferryError } from '../errors.js';
-import { fileReason } from '../content/plain-file.js';
+import { fileReason } from '../content/file-error.js';
 import type { Api } from './api.js';
 import type { Call } from './command.js';
 import { RecordError } from './failure.js';

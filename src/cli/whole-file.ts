@@ -1,7 +1,8 @@
 import { readFile, realpath, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
-import { fileReason, NewFile, temporaryName } from '../content/plain-file.js';
+import { fileReason } from '../content/file-error.js';
+import { NewFile, temporaryName } from '../content/plain-file.js';
 import { RegferryError } from '../errors.js';
 
 /** No plan or receipt comes near it. */

@@ -1,8 +1,9 @@
 import { resolve as absolute } from 'node:path';
 import type { Readable } from 'node:stream';
 
-import { RegferryError } from '../errors.js';
+import { isRegferryError, RegferryError } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
+import { isFileError } from './file-error.js';
 import { openLayout, type LayoutStore } from './layout-store.js';
 import type {
   ContentTarget,
@@ -18,7 +19,7 @@ import type {
 } from './store.js';
 
 /**
- * A layout folder that does not exist yet: it is empty to whoever asks, and made when the first thing is written, so that
+ * A layout folder that does not exist yet, or has nothing in it: it is empty to whoever asks, and made when the first thing is written, so that
  * a copy that fails before that leaves nothing behind. Writing throws what openLayout throws.
  */
 export class DeferredLayout implements ContentTarget {
@@ -76,7 +77,9 @@ export class DeferredLayout implements ContentTarget {
   }
 
   #made(): Promise<LayoutStore> {
-    this.#opened ??= openLayout(this.#folder, { access: 'write', create: true });
+    this.#opened ??= openLayout(this.#folder, { access: 'write', create: true }).catch((error: unknown) => {
+      throw asWorkError(error);
+    });
     return this.#opened;
   }
 
@@ -85,4 +88,10 @@ export class DeferredLayout implements ContentTarget {
     if (store !== undefined) return store;
     throw new RegferryError('E_NOT_FOUND', `${this.toString()} does not exist yet`);
   }
+}
+
+/** The place was found to be usable before: what its file system refuses now was refused in the middle of the work. */
+function asWorkError(error: unknown): unknown {
+  if (!isRegferryError(error) || error.code !== 'E_LAYOUT' || !isFileError(error)) return error;
+  return new RegferryError('E_IO', error.message, { cause: error });
 }

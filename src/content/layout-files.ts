@@ -3,10 +3,9 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 
 import { algorithmOf, encodedOf, type Digest } from '../spec/digest.js';
+import { guarded, hasCode } from './file-error.js';
 import {
   fileStream,
-  guarded,
-  hasCode,
   isBeingWritten,
   isFolder,
   isTemporaryName,

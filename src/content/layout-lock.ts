@@ -4,10 +4,11 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 
 import { RegferryError } from '../errors.js';
-import { fileReason, hasCode, notPlain, temporaryName } from './plain-file.js';
+import { fileReason, hasCode } from './file-error.js';
+import { notPlain, temporaryName } from './plain-file.js';
 
 /** Name of the lock file in a layout folder. */
-export const LOCK_FILE = '.regferry.lock';
+export const LOCK_NAME = '.regferry.lock';
 
 /** Longest lock file that is read. */
 const LOCK_BYTES = 4096;
@@ -68,7 +69,7 @@ export class LayoutLock {
     this.#holders -= 1;
     if (this.#holders > 0) return;
     held.delete(this.#root);
-    const path = join(this.#root, LOCK_FILE);
+    const path = join(this.#root, LOCK_NAME);
     try {
       if (readLock(path) === this.#content) unlinkSync(path);
     } catch {
@@ -88,7 +89,7 @@ export function acquireLock(root: string, holder: Partial<LockHolder> = {}): Lay
   if (own !== undefined) return own.share();
   const { pid = process.pid, host = hostname(), isAlive = processIsAlive } = holder;
   const content = JSON.stringify({ pid, host, id: randomBytes(8).toString('hex') });
-  const path = join(root, LOCK_FILE);
+  const path = join(root, LOCK_NAME);
   try {
     if (!createLock(path, content)) {
       setAside(path, { pid, host, isAlive });

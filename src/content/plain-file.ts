@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 
 import { RegferryError } from '../errors.js';
+import { guarded, hasCode, ioError } from './file-error.js';
 
 /** Bytes that one read asks the file system for. */
 const READ_BYTES = 128 * 1024;
@@ -91,17 +92,6 @@ export class NewFile {
     await this.#handle.close().catch(() => undefined);
     if (!this.#moved) await unlink(this.#path).catch(() => undefined);
   }
-}
-
-/** True for a file-system error with this code. */
-export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
-}
-
-/** The reason that the file system gave, for a message: `ENOSPC: no space left on device`. */
-export function fileReason(error: unknown): string {
-  // Node appends the call and the path, which the message has already.
-  return error instanceof Error ? error.message.replace(/, \w+( '.*)?$/s, '') : String(error);
 }
 
 /** The E_LAYOUT error for a link, folder or device where a plain file belongs, or a link where a folder belongs. */
@@ -202,18 +192,4 @@ export async function syncFolder(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-/** Runs file-system work; what the file system refuses becomes E_IO, with what was being done to which path. */
-export async function guarded<T>(verb: string, path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw error instanceof RegferryError ? error : ioError(verb, path, error);
-  }
-}
-
-function ioError(verb: string, path: string, error: unknown): RegferryError {
-  const message = `cannot ${verb} ${path}: ${fileReason(error)}; check its permissions and the free space`;
-  return new RegferryError('E_IO', message, { cause: error });
 }

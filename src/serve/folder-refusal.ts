@@ -1,3 +1,4 @@
+import { isDiskFull } from '../content/file-error.js';
 import { isRegferryError } from '../errors.js';
 import { Refusal } from './refusal.js';
 
@@ -7,7 +8,7 @@ import { Refusal } from './refusal.js';
  * process ids are for the log alone.
  */
 export function refusalToWrite(error: unknown): unknown {
-  if (!isRegferryError(error) || error.code !== 'E_LAYOUT') return error;
+  if (!isRegferryError(error) || error.code !== 'E_LAYOUT' || isDiskFull(error)) return error;
   if (error.retryable) {
     const message = 'another process of this machine writes to the repository; try again';
     return new Refusal(503, 'UNAVAILABLE', message, { headers: { 'Retry-After': '1' }, cause: error });

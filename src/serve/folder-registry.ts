@@ -1,10 +1,11 @@
-import { mkdir, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
+import { fileReason } from '../content/file-error.js';
 import { LayoutFiles } from '../content/layout-files.js';
 import { openFolder } from '../content/layout-folder.js';
-import { LOCK_FILE } from '../content/layout-lock.js';
-import { fileReason } from '../content/plain-file.js';
+import { LOCK_NAME } from '../content/layout-lock.js';
+import { makeFolders } from '../content/make-folders.js';
 import { isRegferryError, RegferryError } from '../errors.js';
 import type { FolderCaches } from './folder-manifests.js';
 import { refusalToWrite } from './folder-refusal.js';
@@ -108,7 +109,7 @@ async function findRoot(folder: string, readOnly: boolean): Promise<string> {
       () => true,
       () => false,
     );
-    if (!isThere && !readOnly) await mkdir(folder, { recursive: true });
+    if (!isThere && !readOnly) await makeFolders(folder);
     const root = await realpath(folder);
     if ((await stat(root)).isDirectory()) return root;
   } catch (error) {
@@ -123,7 +124,7 @@ async function sweep(root: string, onProblem: (error: RegferryError) => void): P
     const path = join(root, repository);
     try {
       const files = new LayoutFiles(path);
-      const isLocked = (await files.names({ folders: false })).includes(LOCK_FILE);
+      const isLocked = (await files.names({ folders: false })).includes(LOCK_NAME);
       if (!isLocked && !(await files.hasLeftovers())) continue;
       const { lock } = await openFolder(path, { access: 'write', create: true, nested: true });
       lock?.release();

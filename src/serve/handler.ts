@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import { isDiskFull } from '../content/file-error.js';
 import { isRegferryError } from '../errors.js';
 import { MANIFEST_BYTES } from '../spec/limits.js';
 import type { RegistryState } from './context.js';
@@ -119,12 +120,7 @@ function stopping(): Refusal {
 function asRefusal(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (isRegferryError(error) && error.code === 'E_LIMIT') return new Refusal(507, 'DENIED', error.message);
-  if (isFull(error)) return new Refusal(507, 'DENIED', 'the disk of this registry is full', { cause: error });
+  if (isDiskFull(error))
+    return new Refusal(507, 'DENIED', 'the disk of this registry is full', { cause: error });
   return new Refusal(500, 'UNKNOWN', 'the registry failed to answer');
-}
-
-/** True for what a full file system, or a used-up share of it, has refused. */
-function isFull(error: unknown): boolean {
-  const cause = isRegferryError(error) && error.code === 'E_IO' ? error.cause : undefined;
-  return cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT');
 }

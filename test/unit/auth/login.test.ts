@@ -134,6 +134,11 @@ describe('storeLogin', () => {
     const blocked = { ...file, path: join(folder, 'blocked', 'config.json') };
     await expect(storeLogin(blocked, 'r', login)).rejects.toMatchObject({ code: 'E_IO' });
   });
+
+  it.skipIf(!existsSync('/proc/self'))('ends where no folder can be made for the file', async () => {
+    const nowhere = { ...file, path: '/proc/.docker/config.json' };
+    await expect(storeLogin(nowhere, 'r', login)).rejects.toMatchObject({ code: 'E_IO' });
+  });
 });
 
 describe('removeLogin', () => {

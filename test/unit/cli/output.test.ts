@@ -44,7 +44,7 @@ describe('standard output', () => {
     await output.write('a').catch(() => undefined);
     await expect(output.flush()).rejects.toMatchObject({
       code: 'E_IO',
-      message: 'could not write to standard output: write ENOSPC',
+      message: 'could not write to standard output: ENOSPC: no space left on device',
     });
   });
 });

@@ -5,14 +5,14 @@ import { join } from 'node:path';
 
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { acquireLock, LOCK_FILE } from '../../../src/content/layout-lock.js';
+import { acquireLock, LOCK_NAME } from '../../../src/content/layout-lock.js';
 import { makeTempFolder, removeTempFolders } from '../../support/temp.js';
 
 let root = '';
 let path = '';
 beforeEach(() => {
   root = makeTempFolder('lock');
-  path = join(root, LOCK_FILE);
+  path = join(root, LOCK_NAME);
 });
 afterAll(removeTempFolders);
 
@@ -53,7 +53,7 @@ describe('acquireLock', () => {
       }),
     );
     expect(readFileSync(path, 'utf8')).toBe(before);
-    expect(readdirSync(root)).toEqual([LOCK_FILE]);
+    expect(readdirSync(root)).toEqual([LOCK_NAME]);
   });
 
   it('asks the system whether the holder lives', () => {
@@ -69,7 +69,7 @@ describe('acquireLock', () => {
     leave(4711, 'here');
     const lock = acquireLock(root, dead);
     expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ pid: 100, host: 'here' });
-    expect(readdirSync(root)).toEqual([LOCK_FILE]);
+    expect(readdirSync(root)).toEqual([LOCK_NAME]);
     lock.release();
   });
 
@@ -105,7 +105,7 @@ describe('acquireLock', () => {
     };
     expect(() => acquireLock(root, { pid: 100, host: 'here', isAlive })).toThrow('process 4712 on here');
     expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ pid: 4712 });
-    expect(readdirSync(root)).toEqual([LOCK_FILE]);
+    expect(readdirSync(root)).toEqual([LOCK_NAME]);
   });
 
   it('refuses a link in the place of the file, and leaves what it points to', () => {
