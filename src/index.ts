@@ -35,6 +35,7 @@ export type { BlobCounts, CopyPlan, CopyReport, TargetPlan, TargetReport } from 
 export type {
   ContentSource,
   ContentTarget,
+  LeftOutName,
   Manifest,
   ManifestKey,
   Op,
@@ -44,9 +45,11 @@ export type {
   PutManifestOptions,
   PutOptions,
   PutOutcome,
+  TagsOptions,
 } from './content/store.js';
 export { openLayout, LayoutStore } from './content/layout-store.js';
 export type { OpenLayoutOptions } from './content/layout-folder.js';
+export type { SingleImage } from './content/layout-image.js';
 export { MemoryStore, type MemoryStoreOptions } from './content/memory-store.js';
 export { BlobVerifier, verifiedBytes } from './content/verify.js';
 export {

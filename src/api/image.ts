@@ -1,4 +1,4 @@
-import type { Manifest } from '../content/store.js';
+import type { LeftOutName, Manifest } from '../content/store.js';
 import { Lanes } from '../copy/lanes.js';
 import { narrowToPlatform } from '../copy/root.js';
 import { Walk } from '../copy/walk.js';
@@ -44,9 +44,11 @@ export async function manifest(image: string, options: ImageOptions = {}): Promi
 export async function* tags(repository: string, options: ReadOptions = {}): AsyncGenerator<string> {
   const session = new Session(options);
   try {
-    yield* (await openRepository(session, parseRepositoryLocation(repository))).tags({
-      signal: session.signal,
-    });
+    const store = await openRepository(session, parseRepositoryLocation(repository));
+    const { signal, emit } = session.engineOptions();
+    const onLeftOut = ({ message }: LeftOutName): void =>
+      emit({ type: 'note', message: `left out: ${message}` });
+    yield* store.tags({ signal, onLeftOut });
   } catch (error) {
     throw withSide(error, 'source');
   } finally {

@@ -1,10 +1,11 @@
-import { REF_NAME } from '../content/layout-index.js';
 import type { ContentSource, ContentTarget, ManifestKey } from '../content/store.js';
 import { DryTarget } from '../copy/dry-target.js';
 import type { CopyTarget } from '../copy/job.js';
 import { RegferryError } from '../errors.js';
-import type { Digest } from '../spec/digest.js';
+import { parseDigest, type Digest } from '../spec/digest.js';
 import { formatLocation, parseLocation, type Location } from '../spec/location.js';
+import { printable } from '../spec/printable.js';
+import { parseTag } from '../spec/reference.js';
 import type { Session } from './session.js';
 
 /** An image in a store of the caller's own; without a tag and a digest, `latest`. */
@@ -25,6 +26,8 @@ export interface OpenedSource {
   readonly key: ManifestKey;
   /** The tag that a target without one takes; none for a source that was named by digest alone. */
   readonly tag?: string | undefined;
+  /** What a layout calls its image where that is no tag, so that a target without one cannot take it. */
+  readonly misnomer?: string | undefined;
   readonly reference: string;
 }
 
@@ -47,11 +50,11 @@ export async function openSource(session: Session, image: SourceImage): Promise<
   const folder = formatLocation({ ...location, tag: undefined, digest: undefined });
   const { tag, digest } = location;
   if (tag !== undefined || digest !== undefined) return sourceOf(store, tag, digest, folder);
-  const descriptor = await store.single();
-  const only = descriptor.annotations?.[REF_NAME];
+  const { descriptor, tag: only, name } = await store.singleImage();
   return {
     ...sourceOf(store, only, only === undefined ? descriptor.digest : undefined, folder),
     key: descriptor,
+    ...(only === undefined && name !== undefined && { misnomer: name }),
   };
 }
 
@@ -62,6 +65,7 @@ function sourceOf(
   digest: Digest | undefined,
   name: string,
 ): OpenedSource {
+  checkNames(named, digest);
   const tag = named ?? (digest === undefined ? 'latest' : undefined);
   const key = digest === undefined ? { tag: tag ?? 'latest' } : { digest };
   return { store, key, tag, reference: printed(name, tag, digest) };
@@ -90,9 +94,11 @@ export async function openTargets(
   if (images.length === 0) throw new RegferryError('E_USAGE', 'a copy needs at least one target');
   const locations = images.map((image) => (typeof image === 'string' ? parseLocation(image) : image));
   session.checkTargets(locations.flatMap((location) => ('kind' in location ? [location] : [])));
+  const all = locations.map((location) => wantedOf(session, location, dryRun));
+  refuseMisnomer(source, all);
   const stores = new Map<string, ContentTarget>();
   const targets = new Map<string, CopyTarget>();
-  for (const wanted of locations.map((location) => wantedOf(session, location, dryRun))) {
+  for (const wanted of all) {
     let store = stores.get(wanted.place);
     if (store === undefined) {
       const opened = await wanted.open();
@@ -108,9 +114,18 @@ export async function openTargets(
   return [...targets.values()];
 }
 
+/** Throws E_REFERENCE where a target would take the source's tag, and what the source is called is none. */
+function refuseMisnomer({ misnomer, reference }: OpenedSource, targets: readonly Wanted[]): void {
+  const target = targets.find(({ tag, digest }) => tag === undefined && digest === undefined);
+  if (misnomer === undefined || target === undefined) return;
+  const what = `${reference} is called "${printable(misnomer, 200)}", which is no tag, nor a reference with one`;
+  throw new RegferryError('E_REFERENCE', `${what}: give the target a tag, as in ${target.name}:TAG`);
+}
+
 function wantedOf(session: Session, image: Location | StoreImage<ContentTarget>, dryRun: boolean): Wanted {
   if (!('kind' in image)) {
     const { store, tag, digest } = image;
+    checkNames(tag, digest);
     return {
       place: JSON.stringify(store.place),
       name: store.toString(),
@@ -129,6 +144,12 @@ function wantedOf(session: Session, image: Location | StoreImage<ContentTarget>,
   const name = formatLocation({ kind: 'registry', reference: { registry, repository } });
   const open = (): Promise<ContentTarget> => Promise.resolve(session.repository(reference, 'target', 'push'));
   return { place: `${registry.toLowerCase()}/${repository}`, name, tag, digest, open };
+}
+
+/** What a caller of the library gives as tag and digest may be any text. Throws E_REFERENCE, E_ALGORITHM. */
+function checkNames(tag: string | undefined, digest: string | undefined): void {
+  if (tag !== undefined) parseTag(tag);
+  if (digest !== undefined) parseDigest(digest);
 }
 
 /**

@@ -37,6 +37,8 @@ export interface ServeRegistryOptions extends Omit<ListenOptions, 'tls'> {
   readonly onRequest?: ((entry: RequestEntry) => void) | undefined;
   /** Told of what kept the registry from doing what it was asked, or from cleaning up what a killed one has left. */
   readonly onError?: ((error: unknown) => void) | undefined;
+  /** Told, in one line, of what is in the folder and cannot be served: names of images that are no tags. */
+  readonly onNote?: ((message: string) => void) | undefined;
 }
 
 /**
@@ -57,8 +59,8 @@ export async function serve(options: ServeRegistryOptions = {}): Promise<ServedR
 }
 
 async function openStorage(options: ServeRegistryOptions): Promise<RegistryStorage> {
-  const { folder, memory, maxBytes = memoryBytes, readOnly, onError } = options;
-  if (folder !== undefined) return await openFolderRegistry(folder, { readOnly, onProblem: onError });
+  const { folder, memory, maxBytes = memoryBytes, readOnly, onError, onNote } = options;
+  if (folder !== undefined) return await openFolderRegistry(folder, { readOnly, onProblem: onError, onNote });
   return memory ?? new MemoryRegistry({ maxBytes });
 }
 

@@ -16,6 +16,7 @@ import type {
   PutManifestOptions,
   PutOptions,
   PutOutcome,
+  TagsOptions,
 } from './store.js';
 
 /**
@@ -49,9 +50,9 @@ export class DeferredLayout implements ContentTarget {
     return (await this.#existing()).open(descriptor, options);
   }
 
-  async *tags(op?: Op): AsyncGenerator<string> {
+  async *tags(options?: TagsOptions): AsyncGenerator<string> {
     const store = await this.#opened;
-    if (store !== undefined) yield* store.tags(op);
+    if (store !== undefined) yield* store.tags(options);
   }
 
   async has(descriptor: Descriptor, op?: Op): Promise<boolean> {

@@ -1,30 +1,44 @@
 import type { Descriptor } from '../spec/descriptor.js';
 import { isJsonObject, own, type JsonObject } from '../spec/json.js';
 import type { Platform } from '../spec/platform.js';
+import { tagInName } from '../spec/ref-name.js';
 
 /** The annotation of an index.json entry that holds its tag. https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md */
 export const REF_NAME = 'org.opencontainers.image.ref.name';
 
-/** What can stand in a tag list or a message as it is. Other names are kept in the file and match nothing. */
-const USABLE_NAME = /^[\x21-\x7e]{1,255}$/;
+/** The full name of an image, as containerd writes it beside its tag, or alone. https://github.com/containerd/containerd/blob/v2.0.0/core/images/annotations.go */
+const IMAGE_NAME = 'io.containerd.image.name';
 
-/** True for a name that an entry can be given and found by. */
-export function isRefName(name: string): boolean {
-  return USABLE_NAME.test(name);
-}
-
-/** The name of an index.json entry, undefined when it has none or an unusable one. */
+/** The text of the annotation that holds an entry's tag; whatever it is, but empty. */
 export function refName(entry: JsonObject): string | undefined {
-  const annotations = own(entry, 'annotations');
-  const name = isJsonObject(annotations) ? own(annotations, REF_NAME) : undefined;
-  return typeof name === 'string' && isRefName(name) ? name : undefined;
+  return annotation(entry, REF_NAME);
 }
 
-/** The entry with its name taken off. What else it says is kept. */
-export function withoutRefName(entry: JsonObject): JsonObject {
+/** What an entry is called by whoever wrote it. Undefined for an entry without a name. */
+export function entryName(entry: JsonObject): string | undefined {
+  return refName(entry) ?? annotation(entry, IMAGE_NAME);
+}
+
+/** The longest name that an entry has. Undefined for an entry without a name. */
+export function fullName(entry: JsonObject): string | undefined {
+  return annotation(entry, IMAGE_NAME) ?? refName(entry);
+}
+
+/** The tag by which an entry can be asked for: its name, or the tag in a full reference that stands there. */
+export function entryTag(entry: JsonObject): string | undefined {
+  const digest = own(entry, 'digest');
+  for (const name of [refName(entry), annotation(entry, IMAGE_NAME)]) {
+    const tag = name === undefined ? undefined : tagInName(name, digest);
+    if (tag !== undefined) return tag;
+  }
+  return undefined;
+}
+
+/** The entry with its names taken off. What else it says is kept. */
+export function withoutNames(entry: JsonObject): JsonObject {
   const annotations = own(entry, 'annotations');
   if (!isJsonObject(annotations)) return entry;
-  const rest = Object.entries(annotations).filter(([name]) => name !== REF_NAME);
+  const rest = Object.entries(annotations).filter(([name]) => name !== REF_NAME && name !== IMAGE_NAME);
   const others = Object.entries(entry).filter(([name]) => name !== 'annotations');
   return Object.fromEntries([
     ...others,
@@ -60,4 +74,10 @@ function toJson({ os, architecture, variant, osVersion }: Platform): JsonObject 
     ...(osVersion !== undefined && { 'os.version': osVersion }),
     ...(variant !== undefined && { variant }),
   };
+}
+
+function annotation(entry: JsonObject, key: string): string | undefined {
+  const annotations = own(entry, 'annotations');
+  const text = isJsonObject(annotations) ? own(annotations, key) : undefined;
+  return typeof text === 'string' && text !== '' ? text : undefined;
 }

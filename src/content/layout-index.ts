@@ -5,11 +5,12 @@ import { parseDescriptor, type Descriptor } from '../spec/descriptor.js';
 import type { Digest } from '../spec/digest.js';
 import { isJsonObject, own, parseJson, type JsonObject } from '../spec/json.js';
 import { OCI_INDEX } from '../spec/media-types.js';
-import { entryOf, isOf, refName, withoutRefName } from './layout-entry.js';
+import { entryName, entryOf, entryTag, isOf, refName, withoutNames } from './layout-entry.js';
 import type { LayoutFiles } from './layout-files.js';
+import { LayoutNames, type LeftOut } from './layout-names.js';
 import { readAll } from './verify.js';
 
-export { isRefName, REF_NAME } from './layout-entry.js';
+export { REF_NAME } from './layout-entry.js';
 
 /** Most bytes of an index.json, as for any other index. */
 export const INDEX_BYTES: number = 4 * 1024 * 1024;
@@ -22,6 +23,7 @@ export const INDEX_BYTES: number = 4 * 1024 * 1024;
 export class LayoutIndex {
   readonly #document: JsonObject;
   readonly #entries: readonly JsonObject[];
+  #named: LayoutNames | undefined;
 
   private constructor(document: JsonObject, entries: readonly JsonObject[]) {
     this.#document = document;
@@ -50,24 +52,54 @@ export class LayoutIndex {
     return new LayoutIndex(document, entries);
   }
 
-  /** Every tag, each once, in the order of the file. */
+  /** Every tag that can be asked for, each once, in the order of the file. */
   tags(): string[] {
-    const names = this.#entries.map(refName).filter((name) => name !== undefined);
-    return [...new Set(names)];
+    return this.#names().tags();
   }
 
-  /** What a tag names. Throws E_LAYOUT when it names two different things or its entry is malformed. */
+  /** The names that are not among the tags, and why. */
+  leftOut(): LeftOut[] {
+    return this.#names().leftOut();
+  }
+
+  /**
+   * What a tag names: the entry of that name, else the one whose full reference ends in it. Throws E_LAYOUT, with a list,
+   * when that is two different things, and when its entry is malformed.
+   */
   tagged(tag: string): Descriptor | undefined {
-    const found = this.#matching((entry) => refName(entry) === tag);
-    if (new Set(found.map(({ digest }) => digest)).size > 1) {
-      throw malformed(`it has several entries of different digests for the tag ${tag}`);
-    }
-    return found[0];
+    const names = this.#names();
+    const why = names.dispute(tag);
+    if (why !== undefined) throw malformed(why);
+    const named = new Set(names.of(tag));
+    return this.#matching((entry) => named.has(entry))[0];
   }
 
-  /** True when some tag names this digest. */
-  isTagged(digest: Digest): boolean {
-    return this.#entries.some((entry) => own(entry, 'digest') === digest && refName(entry) !== undefined);
+  /** True for a tag that stands for several images. */
+  isDisputed(tag: string): boolean {
+    return this.#names().dispute(tag) !== undefined;
+  }
+
+  /** The first tag by which this digest can be asked for. */
+  tagOf(digest: Digest): string | undefined {
+    const names = this.#names();
+    return names.tags().find((tag) => names.of(tag).some((entry) => own(entry, 'digest') === digest));
+  }
+
+  /** What the first entry of this digest that has a name is called, be it a tag or not. */
+  nameOf(digest: Digest): string | undefined {
+    const named = this.#entries.find(
+      (entry) => own(entry, 'digest') === digest && entryName(entry) !== undefined,
+    );
+    return named === undefined ? undefined : entryName(named);
+  }
+
+  /** How each image can be asked for, behind `oci:FOLDER`: `:tag`, and `@digest` for those that no tag names. */
+  selectors(): string[] {
+    const names = this.#names();
+    const tags = names.tags();
+    const tagged = new Set(tags.flatMap((tag) => names.of(tag).map((entry) => own(entry, 'digest'))));
+    const others = this.readableRoots().filter(({ digest }) => !tagged.has(digest));
+    return [...tags.map((tag) => `:${tag}`), ...others.map(({ digest }) => `@${digest}`)];
   }
 
   /** The first entry with this digest. Throws E_LAYOUT when it is malformed. */
@@ -115,19 +147,16 @@ export class LayoutIndex {
   }
 
   /**
-   * The index without a tag. Its manifest stays in the list, so that it can still be found by digest; itself if there is
-   * no such tag.
+   * The index without the entries of exactly that name. Their manifests stay in the list, so that they can still be found
+   * by digest; itself if there are none.
    */
   untag(tag: string): LayoutIndex {
-    const named = this.#entries.filter((entry) => refName(entry) === tag);
-    const others = this.#entries.filter((entry) => refName(entry) !== tag);
-    if (named.length === 0) return this;
-    const lost = named.filter((entry, at) => {
-      const digest = own(entry, 'digest');
-      const isSame = (other: JsonObject): boolean => own(other, 'digest') === digest;
-      return !others.some(isSame) && named.findIndex(isSame) === at;
-    });
-    return this.#withEntries([...others, ...lost.map(withoutRefName)]);
+    return this.#unname((entry) => refName(entry) === tag);
+  }
+
+  /** The index in which nothing can be asked for by a tag any more, full references that end in it included. */
+  deleteTag(tag: string): LayoutIndex {
+    return this.#unname((entry) => entryTag(entry) === tag);
   }
 
   /** The index without the entries of a digest, tagged or not; itself if there are none. */
@@ -136,10 +165,10 @@ export class LayoutIndex {
     return rest.length === this.#entries.length ? this : this.#withEntries(rest);
   }
 
-  /** The index without the untagged entries of a digest; itself if there are none. */
+  /** The index without the nameless entries of a digest; itself if there are none. */
   dropUntagged(digest: Digest): LayoutIndex {
     const rest = this.#entries.filter(
-      (entry) => own(entry, 'digest') !== digest || refName(entry) !== undefined,
+      (entry) => own(entry, 'digest') !== digest || entryName(entry) !== undefined,
     );
     return rest.length === this.#entries.length ? this : this.#withEntries(rest);
   }
@@ -152,6 +181,23 @@ export class LayoutIndex {
       throw new RegferryError('E_LIMIT', message);
     }
     return bytes;
+  }
+
+  #names(): LayoutNames {
+    this.#named ??= new LayoutNames(this.#entries);
+    return this.#named;
+  }
+
+  #unname(wanted: (entry: JsonObject) => boolean): LayoutIndex {
+    const named = this.#entries.filter(wanted);
+    const others = this.#entries.filter((entry) => !wanted(entry));
+    if (named.length === 0) return this;
+    const lost = named.filter((entry, at) => {
+      const digest = own(entry, 'digest');
+      const isSame = (other: JsonObject): boolean => own(other, 'digest') === digest;
+      return !others.some(isSame) && named.findIndex(isSame) === at;
+    });
+    return this.#withEntries([...others, ...lost.map(withoutNames)]);
   }
 
   #matching(wanted: (entry: JsonObject) => boolean): Descriptor[] {

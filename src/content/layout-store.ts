@@ -5,10 +5,11 @@ import type { Descriptor } from '../spec/descriptor.js';
 import type { Digest } from '../spec/digest.js';
 import { MANIFEST_BYTES } from '../spec/limits.js';
 import { detectMediaType } from '../spec/manifest.js';
-import { printable } from '../spec/printable.js';
+import { parseTag } from '../spec/reference.js';
 import { openFolder, type OpenLayoutOptions } from './layout-folder.js';
 import type { LayoutFiles } from './layout-files.js';
-import { isRefName, readIndex, type LayoutIndex } from './layout-index.js';
+import { namedImage, singleImage, unknownTag, type SingleImage } from './layout-image.js';
+import { readIndex, type LayoutIndex } from './layout-index.js';
 import type { LayoutLock } from './layout-lock.js';
 import type {
   ContentTarget,
@@ -21,11 +22,9 @@ import type {
   PutManifestOptions,
   PutOptions,
   PutOutcome,
+  TagsOptions,
 } from './store.js';
 import { BlobVerifier, readVerified, verifiedBytes, type Expected } from './verify.js';
-
-/** Most names that a message lists. */
-const LISTED = 20;
 
 /**
  * Opens an OCI image layout folder. The folder itself may be a link; nothing inside may be.
@@ -70,32 +69,22 @@ export class LayoutStore implements ContentTarget {
     lock?.release();
   }
 
-  /**
-   * The image of a layout that has only one, which needs no tag; its tag, if it has one, is among the annotations.
-   * Throws E_NOT_FOUND for an empty layout and E_USAGE, with a list, for one with several images.
-   */
+  /** The image of a layout that has only one. Throws E_NOT_FOUND for an empty layout and E_USAGE, with a list, for one with several images. */
   async single(op: Op = {}): Promise<Descriptor> {
+    return (await this.singleImage(op)).descriptor;
+  }
+
+  /** As {@link single}, with its tag and what the layout calls it. */
+  async singleImage(op: Op = {}): Promise<SingleImage> {
     op.signal?.throwIfAborted();
-    const index = await readIndex(this.#files);
-    const roots = index.roots();
-    const [first] = roots;
-    if (first === undefined) throw new RegferryError('E_NOT_FOUND', `${this.toString()} holds no image`);
-    if (roots.length === 1) return first;
-    const tags = index.tags();
-    const untagged = roots.map(({ digest }) => digest).filter((digest) => !index.isTagged(digest));
-    const names = [...tags.map((tag) => `:${tag}`), ...untagged.map((digest) => `@${digest}`)];
-    const rest = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
-    throw new RegferryError(
-      'E_USAGE',
-      `${this.toString()} holds ${roots.length} images, so one must be named: ${names.slice(0, LISTED).join(', ')}${rest}`,
-    );
+    return singleImage(await readIndex(this.#files), this.toString());
   }
 
   /** An entry of index.json whose blob is missing or of another size counts as absent, so that a copy repairs it. */
   async resolve(key: ManifestKey, op: Op = {}): Promise<Descriptor | undefined> {
     op.signal?.throwIfAborted();
     if ('tag' in key) {
-      const descriptor = (await readIndex(this.#files)).tagged(key.tag);
+      const descriptor = namedImage(await readIndex(this.#files), this.toString(), key);
       return descriptor !== undefined && (await this.has(descriptor, op)) ? descriptor : undefined;
     }
     const size = await this.#files.blobSize(key.digest);
@@ -106,17 +95,14 @@ export class LayoutStore implements ContentTarget {
 
   async fetch(key: ManifestKey, op: Op = {}): Promise<Manifest> {
     op.signal?.throwIfAborted();
-    // What names a manifest by digest and type knows all that index.json could tell.
-    const known = 'digest' in key && key.mediaType !== undefined;
-    const entry = known ? undefined : this.#entry(await readIndex(this.#files), key);
-    const digest = 'digest' in key ? key.digest : entry?.digest;
-    if (digest === undefined) throw this.#unknownTag('tag' in key ? key.tag : '');
-    const size = ('digest' in key ? sizeOf(key) : undefined) ?? entry?.size;
+    const entry = await this.#entry(key);
+    const { digest } = entry;
+    const size = ('digest' in key ? sizeOf(key) : undefined) ?? entry.size;
     const bytes = await this.#read(digest, size, op);
     if ('digest' in key && key.mediaType !== undefined) {
       return { descriptor: { mediaType: key.mediaType, digest, size: bytes.byteLength }, bytes };
     }
-    const mediaType = detectMediaType(bytes, entry?.mediaType);
+    const mediaType = detectMediaType(bytes, entry.mediaType);
     return { descriptor: { ...entry, mediaType, digest, size: bytes.byteLength }, bytes };
   }
 
@@ -127,9 +113,14 @@ export class LayoutStore implements ContentTarget {
     return options.signal === undefined ? stream : addAbortSignal(options.signal, stream);
   }
 
-  async *tags(op: Op = {}): AsyncGenerator<string, void, void> {
-    op.signal?.throwIfAborted();
-    yield* (await readIndex(this.#files)).tags();
+  /** The tags in index.json, and those in full references that stand there (`foo/bar:1.0.0` as `1.0.0`). */
+  async *tags(options: TagsOptions = {}): AsyncGenerator<string, void, void> {
+    options.signal?.throwIfAborted();
+    const index = await readIndex(this.#files);
+    for (const { tag, message } of index.leftOut()) {
+      options.onLeftOut?.({ tag, message: `${this.toString()}: ${message}` });
+    }
+    yield* index.tags();
   }
 
   async has(descriptor: Descriptor, op: Op = {}): Promise<boolean> {
@@ -171,14 +162,9 @@ export class LayoutStore implements ContentTarget {
     if (options.root === true) await this.#updateIndex((index) => index.root(manifest.descriptor));
   }
 
-  /** Replaces the index.json entry of that tag, or adds one. Throws E_REFERENCE for a name that could not be found again. */
+  /** Replaces the index.json entry of that tag, or adds one. Throws E_REFERENCE for what is no tag. */
   async tag(manifest: Manifest, tag: string, op: Op = {}): Promise<void> {
-    if (!isRefName(tag)) {
-      throw new RegferryError(
-        'E_REFERENCE',
-        `"${printable(tag, 160)}" cannot be a tag in ${this.toString()}`,
-      );
-    }
+    parseTag(tag);
     await this.#putBytes(manifest, op);
     await this.#updateIndex((index) => index.tag(manifest.descriptor, tag));
   }
@@ -198,8 +184,15 @@ export class LayoutStore implements ContentTarget {
     });
   }
 
-  #entry(index: LayoutIndex, key: ManifestKey): Descriptor | undefined {
-    return 'tag' in key ? index.tagged(key.tag) : index.withDigest(key.digest);
+  /** What index.json says of a manifest. Throws E_NOT_FOUND for a tag that it does not have. */
+  async #entry(key: ManifestKey): Promise<Partial<Descriptor> & Pick<Descriptor, 'digest'>> {
+    // What names a manifest by digest and type knows all that index.json could tell.
+    if ('digest' in key && key.mediaType !== undefined) return { digest: key.digest };
+    const index = await readIndex(this.#files);
+    const entry = namedImage(index, this.toString(), key);
+    if ('digest' in key) return { ...entry, digest: key.digest };
+    if (entry === undefined) throw unknownTag(index, this.toString(), key.tag);
+    return entry;
   }
 
   async #read(digest: Digest, expectedSize: number | undefined, op: Op): Promise<Buffer> {
@@ -230,10 +223,6 @@ export class LayoutStore implements ContentTarget {
   #writersLock(): LayoutLock {
     if (this.#lock !== undefined) return this.#lock;
     throw new RegferryError('E_USAGE', `${this.toString()} is not open for writing`);
-  }
-
-  #unknownTag(tag: string): RegferryError {
-    return new RegferryError('E_NOT_FOUND', `${this.toString()} has no tag ${printable(tag, 160)}`);
   }
 
   #unknownBlob(digest: Digest): RegferryError {

@@ -3,6 +3,7 @@ import { addAbortSignal, Readable } from 'node:stream';
 import { RegferryError } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { digestOf, type Digest } from '../spec/digest.js';
+import { parseTag } from '../spec/reference.js';
 import type {
   ContentTarget,
   Manifest,
@@ -142,6 +143,7 @@ export class MemoryStore implements ContentTarget {
   }
 
   async tag(manifest: Manifest, tag: string, op: Op = {}): Promise<void> {
+    parseTag(tag);
     await this.putManifest(manifest, op);
     this.#tags.set(tag, manifest.descriptor.digest);
   }

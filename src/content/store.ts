@@ -14,6 +14,20 @@ export interface OpenOptions extends Op {
   readonly offset?: number | undefined;
 }
 
+/** A name that a list of tags leaves out. */
+export interface LeftOutName {
+  /** The tag, where it is one that stands for several images. */
+  readonly tag?: string | undefined;
+  /** One line: what was left out, and why. */
+  readonly message: string;
+}
+
+/** Options of {@link ContentSource.tags}. */
+export interface TagsOptions extends Op {
+  /** Told of each name that is left out: what is no tag, or stands for several images. */
+  readonly onLeftOut?: ((left: LeftOutName) => void) | undefined;
+}
+
 /**
  * Opens the bytes of one blob. Bodies travel as factories, never as streams, so that a retry, a redirect or a resume
  * can open them again. The stream is raw and unverified; whoever consumes it checks size and hash
@@ -60,8 +74,8 @@ export interface ContentSource {
   fetch(key: ManifestKey, op?: Op): Promise<Manifest>;
   /** The raw bytes of a blob. */
   open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable>;
-  /** Every tag, each once, in the order in which the store gives them. */
-  tags(op?: Op): AsyncIterable<string>;
+  /** Every tag, each once, in the order in which the store gives them. What is no tag is left out, and told. */
+  tags(options?: TagsOptions): AsyncIterable<string>;
 }
 
 /** How a blob got to the target: it was there, it was mounted from another repository, or its bytes moved. */

@@ -1,4 +1,4 @@
-import type { ContentTarget } from '../content/store.js';
+import type { ContentTarget, LeftOutName } from '../content/store.js';
 import { RegferryError, withSide } from '../errors.js';
 import { printable } from '../spec/printable.js';
 import { parseTag } from '../spec/reference.js';
@@ -79,8 +79,18 @@ async function* selected(run: Run, job: TagsJob): AsyncGenerator<readonly [at: n
   for (const extent of extents) extent.found();
   let count = 0;
   let all = 0;
-  for await (const tag of readingAhead(source.tags({ signal }))) {
+  const disputed: string[] = [];
+  const onLeftOut = ({ tag, message }: LeftOutName): void => {
+    // A tag that is several images' is asked for all the same, and fails with the reason.
+    if (tag === undefined) job.emit({ type: 'note', message: `left out: ${message}` });
+    else disputed.push(tag);
+  };
+  for await (const tag of readingAhead(source.tags({ signal, onLeftOut }))) {
     signal.throwIfAborted();
+    all += 1;
+    if (selects(tag)) yield [count++, tag];
+  }
+  for (const tag of disputed) {
     all += 1;
     if (selects(tag)) yield [count++, tag];
   }

@@ -1,6 +1,14 @@
 import type { Readable } from 'node:stream';
 
-import type { ContentTarget, Op, OpenOptions, Place, PutOptions, PutOutcome } from '../content/store.js';
+import type {
+  ContentTarget,
+  Op,
+  OpenOptions,
+  Place,
+  PutOptions,
+  PutOutcome,
+  TagsOptions,
+} from '../content/store.js';
 import type { Descriptor } from '../spec/descriptor.js';
 
 /** A target that answers questions from the real one and takes every write without doing it, for a dry run. */
@@ -31,8 +39,8 @@ export class DryTarget implements ContentTarget {
     return this.#target.open(descriptor, options);
   }
 
-  tags(op?: Op): AsyncIterable<string> {
-    return this.#target.tags(op);
+  tags(options?: TagsOptions): AsyncIterable<string> {
+    return this.#target.tags(options);
   }
 
   has(descriptor: Descriptor, op?: Op): Promise<boolean> {

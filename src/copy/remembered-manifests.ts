@@ -1,6 +1,14 @@
 import type { Readable } from 'node:stream';
 
-import type { ContentSource, Manifest, ManifestKey, Op, OpenOptions, Place } from '../content/store.js';
+import type {
+  ContentSource,
+  Manifest,
+  ManifestKey,
+  Op,
+  OpenOptions,
+  Place,
+  TagsOptions,
+} from '../content/store.js';
 import type { Descriptor } from '../spec/descriptor.js';
 
 /** Bytes of manifests that are kept: those of a thousand tags, as they usually are. */
@@ -58,8 +66,8 @@ export class RememberedManifests implements ContentSource {
     return this.#source.open(descriptor, options);
   }
 
-  tags(op?: Op): AsyncIterable<string> {
-    return this.#source.tags(op);
+  tags(options?: TagsOptions): AsyncIterable<string> {
+    return this.#source.tags(options);
   }
 
   async #remembered(key: DigestKey, op?: Op): Promise<Manifest> {

@@ -38,11 +38,11 @@ export class FolderManifests {
 
   /**
    * A manifest with the type that index.json has for it, else the one that its bytes tell, else the one by which an index
-   * names it. Undefined where there is none, and where its blob is missing, damaged or plainly no manifest.
+   * names it. Undefined where there is none or the tag is several images', and where its blob is missing, damaged or plainly no manifest.
    */
   async find(key: ManifestKey): Promise<Manifest | undefined> {
     const index = await this.index();
-    const entry = 'tag' in key ? index.tagged(key.tag) : index.withDigest(key.digest);
+    const entry = entryOf(index, key);
     const digest = 'digest' in key ? key.digest : entry?.digest;
     const bytes = digest === undefined ? undefined : await this.#read(digest);
     if (digest === undefined || bytes === undefined) return undefined;
@@ -115,4 +115,10 @@ export class FolderManifests {
       throw error;
     }
   }
+}
+
+/** A tag that several images have stands for none of them: that was told when the index was read. */
+function entryOf(index: LayoutIndex, key: ManifestKey): Descriptor | undefined {
+  if ('digest' in key) return index.withDigest(key.digest);
+  return index.isDisputed(key.tag) ? undefined : index.tagged(key.tag);
 }

@@ -24,6 +24,8 @@ export interface FolderRegistryOptions {
   readonly readOnly?: boolean | undefined;
   /** Called with an E_LAYOUT or E_IO error for each repository that could not be cleaned up. */
   readonly onProblem?: ((error: RegferryError) => void) | undefined;
+  /** Told, in one line, of each name in an index.json that is no tag and is left out, when it is seen first. */
+  readonly onNote?: ((message: string) => void) | undefined;
 }
 
 /**
@@ -41,18 +43,33 @@ export async function openFolderRegistry(
     throw new RegferryError('E_LAYOUT', message);
   }
   if (options.readOnly !== true) await sweep(root, options.onProblem ?? (() => undefined));
-  return new FolderRegistry(root);
+  const registry = new FolderRegistry(root, options.onNote);
+  await registry.look();
+  return registry;
 }
 
 /** A registry's repositories in a folder: each an OCI image layout at FOLDER/<repository>. */
 export class FolderRegistry implements RegistryStorage {
   readonly #root: string;
   readonly #open = new Map<string, FolderRepository>();
-  readonly #caches: FolderCaches = { indexes: new IndexCache(), facts: new FactsCache() };
+  readonly #caches: FolderCaches;
 
   /** For {@link openFolderRegistry}. `root` is the folder's real path. */
-  constructor(root: string) {
+  constructor(root: string, onNote?: (message: string) => void) {
     this.#root = root;
+    this.#caches = { indexes: new IndexCache(onNote), facts: new FactsCache() };
+  }
+
+  /** Reads each index.json, so that what is left out of them is told before anybody misses it. */
+  async look(): Promise<void> {
+    for await (const repository of repositoriesBelow(this.#root)) {
+      try {
+        await this.#caches.indexes.read(new LayoutFiles(join(this.#root, repository)));
+      } catch (error) {
+        // What is damaged is told to whoever asks for it; the other repositories are served.
+        if (!isRegferryError(error)) throw error;
+      }
+    }
   }
 
   hasPlaceFor(name: string): boolean {

@@ -8,7 +8,6 @@ import { LayoutUpload } from '../content/layout-upload.js';
 import type { Manifest, ManifestKey } from '../content/store.js';
 import { RegferryError } from '../errors.js';
 import { algorithmOf, type Algorithm, type Digest } from '../spec/digest.js';
-import { isTag } from '../spec/reference.js';
 import { FolderManifests, type FolderCaches } from './folder-manifests.js';
 import { refusalToWrite } from './folder-refusal.js';
 import { FolderUpload } from './folder-upload.js';
@@ -110,12 +109,13 @@ export class FolderRepository implements RepositoryStorage {
   }
 
   async tags(): Promise<readonly string[]> {
-    return (await this.#manifests.index()).tags().filter(isTag);
+    return (await this.#manifests.index()).tags();
   }
 
   async deleteTag(tag: string): Promise<boolean> {
-    if (!(await this.#manifests.index()).tags().includes(tag)) return false;
-    await this.#writing((lock) => this.#writer.change(lock, (index) => Promise.resolve(index.untag(tag))));
+    const index = await this.#manifests.index();
+    if (index.deleteTag(tag) === index) return false;
+    await this.#writing((lock) => this.#writer.change(lock, (now) => Promise.resolve(now.deleteTag(tag))));
     return true;
   }
 

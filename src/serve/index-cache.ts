@@ -1,6 +1,9 @@
 import type { LayoutFiles } from '../content/layout-files.js';
 import { readIndex, type LayoutIndex } from '../content/layout-index.js';
 
+/** Most names of which it is remembered that they were told. */
+const mostTold = 10_000;
+
 /** Most bytes of index.json files whose contents are kept. */
 const mostBytes = 16 * 1024 * 1024;
 
@@ -16,7 +19,14 @@ interface Kept {
  */
 export class IndexCache {
   readonly #kept = new Map<string, Kept>();
+  readonly #told = new Set<string>();
+  readonly #onNote: (message: string) => void;
   #bytes = 0;
+
+  /** `onNote` is told once of each name in an index.json that cannot be asked for, in one line. */
+  constructor(onNote: (message: string) => void = () => undefined) {
+    this.#onNote = onNote;
+  }
 
   /** What the layout's index.json says now. Throws as readIndex does. */
   async read(files: LayoutFiles): Promise<LayoutIndex> {
@@ -29,6 +39,7 @@ export class IndexCache {
       return kept.index;
     }
     const index = await readIndex(files);
+    this.#tell(files.root, index);
     if (state !== undefined) this.#keep(files.root, { stamp: state.stamp, index, bytes: state.size });
     return index;
   }
@@ -38,6 +49,16 @@ export class IndexCache {
     await files.writeTop('index.json', index.toBytes());
     const state = await files.indexState();
     if (state !== undefined) this.#keep(files.root, { stamp: state.stamp, index, bytes: state.size });
+  }
+
+  #tell(root: string, index: LayoutIndex): void {
+    for (const { message } of index.leftOut()) {
+      const note = `left out of ${root}: ${message}`;
+      if (this.#told.has(note)) continue;
+      if (this.#told.size >= mostTold) return;
+      this.#told.add(note);
+      this.#onNote(note);
+    }
   }
 
   #keep(root: string, kept: Kept): void {

@@ -126,7 +126,7 @@ function optionsOf(folder: string | undefined, values: Values<ServeValues>): Ser
 }
 
 /** The access log, and what goes wrong. Headers, and so passwords, do not get here. */
-function callbacks(log: Log): Pick<ServeRegistryOptions, 'onRequest' | 'onError'> {
+function callbacks(log: Log): Pick<ServeRegistryOptions, 'onRequest' | 'onError' | 'onNote'> {
   return {
     onRequest: (entry: RequestEntry) => {
       const { method, url, status, bytesIn, bytesOut } = entry;
@@ -136,6 +136,9 @@ function callbacks(log: Log): Pick<ServeRegistryOptions, 'onRequest' | 'onError'
     },
     onError: (error: unknown) => {
       log.write('error', error instanceof Error ? error.message : String(error));
+    },
+    onNote: (message: string) => {
+      log.write('warn', message);
     },
   };
 }

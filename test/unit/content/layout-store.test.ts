@@ -222,12 +222,27 @@ describe('LayoutStore', () => {
     expect(filesOf(store)).toEqual(KEPT);
   });
 
-  it('takes a reference name as it is written, slashes and all', async () => {
+  it.each(['docker.io/library/app:1.0', '../x', 'x#y', ''])('does not write the tag %j', async (name) => {
     const store = await writer();
-    const name = 'docker.io/library/app:1.0';
-    await store.tag(manifestOf('a'), name);
-    expect(await store.resolve({ tag: name })).toMatchObject(manifestOf('a').descriptor);
-    expect(await store.resolve({ tag: '1.0' })).toBeUndefined();
+    await expect(store.tag(manifestOf('a'), name)).rejects.toMatchObject({ code: 'E_REFERENCE' });
+    expect(indexOf(store).manifests).toEqual([]);
+  });
+
+  it('finds an image by the tag in its full name, and lists what there is where none fits', async () => {
+    const store = await writer();
+    await store.tag(manifestOf('a'), 'v1');
+    const { mediaType, digest, size } = manifestOf('b').descriptor;
+    const entry = { mediaType, digest, size, annotations: { [REF_NAME]: 'docker.io/library/app:1.0' } };
+    const nameless = { ...manifestOf('c').descriptor, annotations: { [REF_NAME]: 'x#y' } };
+    const index = indexOf(store);
+    writeIndex(store, { ...index, manifests: [...index.manifests, entry, nameless] });
+    expect(await store.resolve({ tag: '1.0' })).toBeUndefined(); // its blob is not there
+    await store.putManifest(manifestOf('b'));
+    expect(await store.resolve({ tag: '1.0' })).toMatchObject({ digest });
+    await expect(store.fetch({ tag: '2' })).rejects.toMatchObject({
+      code: 'E_NOT_FOUND',
+      message: `${store.toString()} has no tag 2; it has :v1, :1.0, @${nameless.digest}`,
+    });
   });
 
   it('writes nothing when it was opened for reading, or was closed', async () => {
@@ -253,9 +268,10 @@ describe('LayoutStore', () => {
       const store = await writer();
       await store.tag(manifestOf('a'), 'v1');
       await store.tag(manifestOf('a'), 'v2');
-      const { digest, annotations } = await store.single();
-      expect(digest).toBe(manifestOf('a').descriptor.digest);
-      expect(annotations).toEqual({ [REF_NAME]: 'v1' });
+      const { descriptor, tag, name } = await store.singleImage();
+      expect(await store.single()).toEqual(descriptor);
+      expect(descriptor.digest).toBe(manifestOf('a').descriptor.digest);
+      expect([tag, name]).toEqual(['v1', 'v1']);
     });
 
     it('is not found in an empty layout', async () => {

@@ -397,10 +397,10 @@ describe('tags and manifests in a folder', () => {
     const subject = image.root.descriptor;
     const about = imageManifest({ fields: { subject } });
     await copyInto(join(folder, 'app'), image, '1');
-    await copyInto(join(folder, 'app'), about, 'docker.io/library/app:1');
+    await copyInto(join(folder, 'app'), about);
     const document = indexJson(join(folder, 'app'));
     const strange = { mediaType: OCI_MANIFEST, digest: 'blake3:00', size: 1 };
-    const manifests = [strange, ...document.manifests, { size: 'none' }];
+    const manifests = [strange, ...document.manifests, about.root.descriptor, { size: 'none' }];
     writeFileSync(join(folder, 'app/index.json'), JSON.stringify({ ...document, manifests }));
     const base = `${await serve(folder)}/v2/app`;
     expect(await (await fetch(`${base}/tags/list`)).json()).toEqual({ name: 'app', tags: ['1'] });

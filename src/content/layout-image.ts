@@ -1,0 +1,55 @@
+import { isRegferryError, RegferryError } from '../errors.js';
+import type { Descriptor } from '../spec/descriptor.js';
+import { printable } from '../spec/printable.js';
+import type { LayoutIndex } from './layout-index.js';
+import type { ManifestKey } from './store.js';
+
+/** Most names that a message lists. */
+const LISTED = 20;
+
+/** The image of a layout that holds one alone, and how the layout calls it. */
+export interface SingleImage {
+  readonly descriptor: Descriptor;
+  /** The tag by which it can be asked for, if it has one. */
+  readonly tag?: string | undefined;
+  /** What index.json calls it, if it has a name: fit for a message alone, since it may be any text. */
+  readonly name?: string | undefined;
+}
+
+/** The image of an index that names only one. `layout` is how it is called in messages. Throws E_NOT_FOUND, and E_USAGE with a list. */
+export function singleImage(index: LayoutIndex, layout: string): SingleImage {
+  const roots = index.roots();
+  const [descriptor] = roots;
+  if (descriptor === undefined) throw new RegferryError('E_NOT_FOUND', `${layout} holds no image`);
+  if (roots.length === 1) {
+    const { digest } = descriptor;
+    return { descriptor, tag: index.tagOf(digest), name: index.nameOf(digest) };
+  }
+  const names = listed(index.selectors());
+  throw new RegferryError(
+    'E_USAGE',
+    `${layout} holds ${roots.length} images, so one must be named: ${names}`,
+  );
+}
+
+/** What an index says of a manifest. Throws E_LAYOUT, with a list, for a tag that is several images'. */
+export function namedImage(index: LayoutIndex, layout: string, key: ManifestKey): Descriptor | undefined {
+  try {
+    return 'tag' in key ? index.tagged(key.tag) : index.withDigest(key.digest);
+  } catch (error) {
+    if (!isRegferryError(error)) throw error;
+    throw new RegferryError(error.code, `${layout}: ${error.message}`, { cause: error });
+  }
+}
+
+/** The error for a tag that a layout does not have: it lists what can be asked for. */
+export function unknownTag(index: LayoutIndex, layout: string, tag: string): RegferryError {
+  const names = index.selectors();
+  const has = names.length === 0 ? 'it holds no image' : `it has ${listed(names)}`;
+  return new RegferryError('E_NOT_FOUND', `${layout} has no tag ${printable(tag, 160)}; ${has}`);
+}
+
+function listed(names: readonly string[]): string {
+  const rest = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
+  return `${names.slice(0, LISTED).join(', ')}${rest}`;
+}
