@@ -1,3 +1,4 @@
+import { repositoryKey } from '../content/identity.js';
 import type { ContentSource, ContentTarget, ManifestKey } from '../content/store.js';
 import { DryTarget } from '../copy/dry-target.js';
 import type { CopyTarget } from '../copy/job.js';
@@ -6,6 +7,7 @@ import { parseDigest, type Digest } from '../spec/digest.js';
 import { formatLocation, parseLocation, type Location } from '../spec/location.js';
 import { printable } from '../spec/printable.js';
 import { parseTag } from '../spec/reference.js';
+import { locationKey } from './location-key.js';
 import type { Session } from './session.js';
 
 /** An image in a store of the caller's own; without a tag and a digest, `latest`. */
@@ -73,8 +75,8 @@ function sourceOf(
 
 /** One target as it was asked for: where, and what it is to be called. */
 interface Wanted {
-  /** The same for references of one repository. */
-  readonly place: string;
+  /** The same for references of one repository, however they are spelled. */
+  readonly key: string;
   readonly name: string;
   readonly tag: string | undefined;
   readonly digest: Digest | undefined;
@@ -94,22 +96,23 @@ export async function openTargets(
   if (images.length === 0) throw new RegferryError('E_USAGE', 'a copy needs at least one target');
   const locations = images.map((image) => (typeof image === 'string' ? parseLocation(image) : image));
   session.checkTargets(locations.flatMap((location) => ('kind' in location ? [location] : [])));
-  const all = locations.map((location) => wantedOf(session, location, dryRun));
+  const all = await Promise.all(locations.map((location) => wantedOf(session, location, dryRun)));
   refuseMisnomer(source, all);
   const stores = new Map<string, ContentTarget>();
   const targets = new Map<string, CopyTarget>();
   for (const wanted of all) {
-    let store = stores.get(wanted.place);
+    const { key, name, digest } = wanted;
+    let store = stores.get(key);
     if (store === undefined) {
       const opened = await wanted.open();
-      stores.set(wanted.place, (store = dryRun ? new DryTarget(opened) : opened));
+      stores.set(key, (store = dryRun ? new DryTarget(opened) : opened));
     }
-    const { name, digest } = wanted;
     // A digest alone asks for a push by digest; next to a tag it is a guard only.
     const tag = wanted.tag ?? (digest === undefined ? source.tag : undefined);
     const reference = printed(name, tag, undefined);
-    if (targets.has(reference)) throw new RegferryError('E_USAGE', `the target ${reference} is given twice`);
-    targets.set(reference, { store, tag, expect: digest, reference });
+    const image = JSON.stringify([key, tag]);
+    if (targets.has(image)) throw new RegferryError('E_USAGE', `the target ${reference} is given twice`);
+    targets.set(image, { store, tag, expect: digest, reference });
   }
   return [...targets.values()];
 }
@@ -122,28 +125,33 @@ function refuseMisnomer({ misnomer, reference }: OpenedSource, targets: readonly
   throw new RegferryError('E_REFERENCE', `${what}: give the target a tag, as in ${target.name}:TAG`);
 }
 
-function wantedOf(session: Session, image: Location | StoreImage<ContentTarget>, dryRun: boolean): Wanted {
+async function wantedOf(
+  session: Session,
+  image: Location | StoreImage<ContentTarget>,
+  dryRun: boolean,
+): Promise<Wanted> {
   if (!('kind' in image)) {
     const { store, tag, digest } = image;
     checkNames(tag, digest);
     return {
-      place: JSON.stringify(store.place),
+      key: repositoryKey(store),
       name: store.toString(),
       tag,
       digest,
       open: () => Promise.resolve(store),
     };
   }
+  const key = await locationKey(image);
   if (image.kind === 'layout') {
     const { folder, tag, digest } = image;
     const name = formatLocation({ kind: 'layout', folder });
-    return { place: name, name, tag, digest, open: () => session.targetLayout(folder, dryRun) };
+    return { key, name, tag, digest, open: () => session.targetLayout(folder, dryRun) };
   }
   const { reference } = image;
   const { registry, repository, tag, digest } = reference;
   const name = formatLocation({ kind: 'registry', reference: { registry, repository } });
   const open = (): Promise<ContentTarget> => Promise.resolve(session.repository(reference, 'target', 'push'));
-  return { place: `${registry.toLowerCase()}/${repository}`, name, tag, digest, open };
+  return { key, name, tag, digest, open };
 }
 
 /** What a caller of the library gives as tag and digest may be any text. Throws E_REFERENCE, E_ALGORITHM. */

@@ -1,8 +1,10 @@
+import { repositoryKey } from '../content/identity.js';
 import type { ContentSource, ContentTarget } from '../content/store.js';
 import type { TagsTarget } from '../copy/all-tags.js';
 import { DryTarget } from '../copy/dry-target.js';
 import { RegferryError } from '../errors.js';
 import { formatLocation, parseRepositoryLocation, type Location } from '../spec/location.js';
+import { locationKey } from './location-key.js';
 import type { Session } from './session.js';
 
 /** A repository to read: `[registry/]repository`, `oci:FOLDER`, or a store of the caller's own. */
@@ -42,13 +44,14 @@ export async function openRepositories(
   const targets: TagsTarget[] = [];
   const seen = new Set<string>();
   for (const place of places) {
-    const opened = 'kind' in place ? await openTarget(session, place, dryRun) : place;
     const name = nameOf(place);
-    if (placeOf(opened) === placeOf(source)) {
+    const key = 'kind' in place ? await locationKey(place) : repositoryKey(place);
+    if (key === repositoryKey(source)) {
       throw new RegferryError('E_USAGE', `the target ${name} is the source itself`);
     }
-    if (seen.has(placeOf(opened))) throw new RegferryError('E_USAGE', `the target ${name} is given twice`);
-    seen.add(placeOf(opened));
+    if (seen.has(key)) throw new RegferryError('E_USAGE', `the target ${name} is given twice`);
+    seen.add(key);
+    const opened = 'kind' in place ? await openTarget(session, place, dryRun) : place;
     targets.push({ store: dryRun ? new DryTarget(opened) : opened, name });
   }
   return { source, name: nameOf(origin), targets };
@@ -65,8 +68,4 @@ function openTarget(session: Session, place: Location, dryRun: boolean): Promise
 
 function nameOf(place: Location | ContentSource): string {
   return 'kind' in place ? formatLocation(place) : place.toString();
-}
-
-function placeOf({ place: { kind, host, repository } }: ContentSource): string {
-  return JSON.stringify([kind, host, repository]);
 }

@@ -5,6 +5,7 @@ import { DeferredLayout } from '../content/deferred-layout.js';
 import type { ContentTarget, Op } from '../content/store.js';
 import { isLayoutThere } from '../content/layout-place.js';
 import { openLayout, type LayoutStore } from '../content/layout-store.js';
+import { realFolder } from '../content/real-folder.js';
 import type { CopyJob } from '../copy/job.js';
 import { linkedSignal } from '../copy/linked-signal.js';
 import { patience } from '../copy/patience.js';
@@ -18,7 +19,7 @@ import { RegistryClient } from '../registry/client.js';
 import { registryOrigin } from '../registry/origin.js';
 import { Repository } from '../registry/repository.js';
 import type { Location } from '../spec/location.js';
-import { sameRegistry, type Reference } from '../spec/reference.js';
+import { canonicalRegistry, sameRegistry, type Reference } from '../spec/reference.js';
 import { userAgent } from '../version.js';
 import { connectionSettings, credentialsOf, mountSource } from './connection.js';
 import type { RegferryEvent } from '../copy/events.js';
@@ -97,7 +98,8 @@ export class Session {
    * neither made nor locked, and refused where it would be refused without. Throws E_LAYOUT.
    */
   async targetLayout(folder: string, dry: boolean): Promise<ContentTarget> {
-    if (!(await isLayoutThere(folder))) return this.#kept(new DeferredLayout(folder));
+    if (!(await isLayoutThere(folder)))
+      return this.#kept(new DeferredLayout(folder, await realFolder(folder)));
     return this.#kept(await openLayout(folder, dry ? { access: 'read' } : { access: 'write', create: true }));
   }
 
@@ -153,7 +155,7 @@ export class Session {
   }
 
   #client(registry: string, side: Side): RegistryClient {
-    const key = `${side} ${registry.toLowerCase()}`;
+    const key = `${side} ${canonicalRegistry(registry)}`;
     let client = this.#clients.get(key);
     if (client === undefined) this.#clients.set(key, (client = this.#newClient(registry, side)));
     return client;

@@ -1,4 +1,3 @@
-import { resolve as absolute } from 'node:path';
 import type { Readable } from 'node:stream';
 
 import { isRegferryError, RegferryError } from '../errors.js';
@@ -29,9 +28,10 @@ export class DeferredLayout implements ContentTarget {
   readonly #folder: string;
   #opened: Promise<LayoutStore> | undefined;
 
-  constructor(folder: string) {
+  /** @param root its real path (content/real-folder.ts). */
+  constructor(folder: string, root: string) {
     this.#folder = folder;
-    this.place = { kind: 'layout', host: absolute(folder), repository: '' };
+    this.place = { kind: 'layout', host: root, repository: '' };
   }
 
   toString(): string {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { addAbortSignal, Readable } from 'node:stream';
 
 import { RegferryError } from '../errors.js';
@@ -22,7 +23,7 @@ const PIECE_BYTES = 64 * 1024;
 
 /** Options of {@link MemoryStore}. */
 export interface MemoryStoreOptions {
-  /** Name of the host, unique where stores must not be taken for neighbours. @default 'memory' */
+  /** Name of the host, the same for neighbours that can mount from each other. @default one of its own */
   readonly host?: string | undefined;
   /** @default '' */
   readonly repository?: string | undefined;
@@ -30,7 +31,7 @@ export interface MemoryStoreOptions {
   readonly sibling?: ((repository: string) => MemoryStore | undefined) | undefined;
 }
 
-/** One repository kept in memory. Bytes are held as they were handed over, so the caller must not change them later. */
+/** One repository kept in memory: this object, whatever it says of its place. Bytes are held as they were handed over, so the caller must not change them later. */
 export class MemoryStore implements ContentTarget {
   readonly place: Place;
   readonly metered = false;
@@ -42,7 +43,7 @@ export class MemoryStore implements ContentTarget {
   constructor(options: MemoryStoreOptions = {}) {
     this.place = {
       kind: 'memory',
-      host: options.host ?? 'memory',
+      host: options.host ?? `memory-${randomUUID()}`,
       repository: options.repository ?? '',
     };
     this.#sibling = options.sibling ?? (() => undefined);

@@ -50,10 +50,13 @@ export interface Manifest {
   readonly bytes: Buffer;
 }
 
-/** Where a store is: stores with the same `host` can mount each other's blobs by repository name. */
+/**
+ * Where a store is: stores with the same `host` can mount each other's blobs by repository name. Whether two stores are
+ * the same one is decided in content/identity.ts, for those in memory by the object and not by this.
+ */
 export interface Place {
   readonly kind: 'registry' | 'layout' | 'memory';
-  /** Registry host as the user spelled it, layout folder, or a unique name. */
+  /** Registry host as the user spelled it, real path of the layout folder, or a name that only neighbours share. */
   readonly host: string;
   /** Repository path inside the registry; empty for stores that hold one repository only. */
   readonly repository: string;
@@ -64,6 +67,8 @@ export interface ContentSource {
   readonly place: Place;
   /** True when a manifest GET is metered and a HEAD is not, so that HEAD goes first (Docker Hub). */
   readonly metered: boolean;
+  /** The store that this one only stands in front of: what is written to either is in both. */
+  readonly behind?: Pick<ContentSource, 'place' | 'behind'> | undefined;
   /** The store and repository in words, for messages: `registry.example.com/app`, `oci:folder`. */
   toString(): string;
   /** Told that so many requests are about to be made at once, for stores that have to connect first. Never throws. */

@@ -1,3 +1,4 @@
+import { hostKey } from '../content/identity.js';
 import type { ContentTarget, LeftOutName } from '../content/store.js';
 import { RegferryError, withSide } from '../errors.js';
 import { printable } from '../spec/printable.js';
@@ -66,7 +67,7 @@ export async function runAllTags(given: TagsJob): Promise<TagsOutcome> {
       failure ??= withSide(error, 'source');
     }
   };
-  const { width } = run.lanes.of(job.source.place.host);
+  const { width } = run.lanes.of(hostKey(job.source));
   await Promise.all(Array.from({ length: width * TAGS_A_LANE }, work));
   return { targets: reports.flat(), error: failure };
 }
@@ -74,7 +75,7 @@ export async function runAllTags(given: TagsJob): Promise<TagsOutcome> {
 /** The tags to copy, numbered, as they become known. Throws E_NOT_FOUND if there are none, and what listing throws. */
 async function* selected(run: Run, job: TagsJob): AsyncGenerator<readonly [at: number, tag: string]> {
   const { source, targets, selects, signal } = job;
-  const extents = targets.map(({ store }) => run.memories.of(store.place).extent);
+  const extents = targets.map(({ store }) => run.memories.of(store).extent);
   // While there may be more tags, nobody knows how much there is to do.
   for (const extent of extents) extent.found();
   let count = 0;

@@ -15,10 +15,12 @@ import type { Descriptor } from '../spec/descriptor.js';
 export class DryTarget implements ContentTarget {
   readonly place: Place;
   readonly metered: boolean;
+  readonly behind: ContentTarget;
   readonly #target: ContentTarget;
 
   constructor(target: ContentTarget) {
     this.#target = target;
+    this.behind = target;
     this.place = target.place;
     this.metered = target.metered;
   }

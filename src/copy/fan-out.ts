@@ -1,4 +1,5 @@
-import type { ContentSource, Place } from '../content/store.js';
+import { hostKey, repositoryKey } from '../content/identity.js';
+import type { ContentSource } from '../content/store.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { Member, type Rounds, type Start } from './fan-out-member.js';
 import type { CopyJob } from './job.js';
@@ -45,14 +46,16 @@ export class FanOut {
     this.#source = source;
     this.#resume = resume;
     this.#patience = given ?? patience();
-    const places = targets.map(({ store }) => store.place).filter(({ host }) => host !== source.place.host);
-    if (dryRun || new Set(places.map(({ host }) => host)).size < 2) return;
-    for (const place of places) this.#members.set(keyOf(place), new Member(place.host, this.#roundsOf()));
+    const stores = targets.map(({ store }) => store).filter((store) => hostKey(store) !== hostKey(source));
+    if (dryRun || new Set(stores.map(hostKey)).size < 2) return;
+    for (const store of stores) {
+      this.#members.set(repositoryKey(store), new Member(hostKey(store), this.#roundsOf()));
+    }
   }
 
   /** What decides for a repository. */
-  member(place: Place): Member {
-    return this.#members.get(keyOf(place)) ?? new Member(place.host, undefined);
+  member(store: ContentSource): Member {
+    return this.#members.get(repositoryKey(store)) ?? new Member(hostKey(store), undefined);
   }
 
   #roundsOf(): Rounds {
@@ -141,8 +144,4 @@ export class FanOut {
   #isIdle(): boolean {
     return this.#rounds.size === 0 && [...this.#members.values()].every(({ isSeated }) => !isSeated);
   }
-}
-
-function keyOf({ kind, host, repository }: Place): string {
-  return JSON.stringify([kind, host, repository]);
 }

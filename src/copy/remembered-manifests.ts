@@ -24,6 +24,7 @@ type DigestKey = Exclude<ManifestKey, { tag: string }>;
 export class RememberedManifests implements ContentSource {
   readonly place: Place;
   readonly metered: boolean;
+  readonly behind: ContentSource;
   readonly #source: ContentSource;
   readonly #limit: number;
   /** Digests of tags that were asked for and not read yet. */
@@ -38,6 +39,7 @@ export class RememberedManifests implements ContentSource {
     this.place = source.place;
     this.metered = source.metered;
     this.#source = source;
+    this.behind = source;
     this.#limit = limit;
   }
 

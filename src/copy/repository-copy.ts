@@ -1,3 +1,4 @@
+import { hostKey, isNeighbour } from '../content/identity.js';
 import type { ContentTarget, PutOutcome } from '../content/store.js';
 import type { RegferryError } from '../errors.js';
 import { largestFirst, type Descriptor } from '../spec/descriptor.js';
@@ -63,7 +64,7 @@ export class RepositoryCopy {
     this.#stop = keepGoing ? () => undefined : (reason) => abort.abort(reason);
     this.#signal = keepGoing ? job.signal : linkedSignal(job.signal, abort.signal);
     this.#tally = new ContentTally(target.toString(), job.emit, memory.extent);
-    this.#member = shared.fanOut.member(target.place);
+    this.#member = shared.fanOut.member(target);
   }
 
   /** What has moved so far; the numbers go on changing while the copy runs. */
@@ -139,8 +140,8 @@ export class RepositoryCopy {
       this.#member.asks(descriptor.digest);
       const eager = this.#isEager(descriptor);
       const there = !eager && (await this.#has(descriptor));
-      const { host, repository } = this.#target.place;
-      if (there) this.#shared.ledger.found(host, descriptor.digest, repository);
+      if (there)
+        this.#shared.ledger.found(hostKey(this.#target), descriptor.digest, this.#target.place.repository);
       if (there) this.#member.declines(descriptor.digest);
       this.#count(descriptor, there ? 'skipped' : await this.#bring(descriptor, eager));
     });
@@ -175,22 +176,22 @@ export class RepositoryCopy {
    * filling), else uploads it and lets the other repositories of the host know.
    */
   async #bring(descriptor: Descriptor, eager: boolean): Promise<Moved> {
-    const { place } = this.#target;
-    const source = this.#shared.job.source.place;
-    if (source.kind === place.kind && source.host === place.host && source.repository !== place.repository) {
+    const target = this.#target;
+    const { ledger, job } = this.#shared;
+    if (isNeighbour(job.source, target)) {
       this.#member.declines(descriptor.digest);
-      return this.#transfer(descriptor, source.repository);
+      return this.#transfer(descriptor, job.source.place.repository);
     }
-    const { ledger } = this.#shared;
+    const host = hostKey(target);
     // When the one that claimed it fails, one of those that waited claims it next.
-    for (let claim; (claim = ledger.holder(place.host, descriptor.digest)) !== undefined;) {
+    for (let claim; (claim = ledger.holder(host, descriptor.digest)) !== undefined;) {
       this.#member.declines(descriptor.digest);
       const holder = await claim;
       if (holder !== undefined) return this.#transfer(descriptor, holder);
     }
-    const mountFrom = eager ? place.repository : undefined;
+    const mountFrom = eager ? target.place.repository : undefined;
     const arrival = this.#member.bring(descriptor, (seat) => this.#transfer(descriptor, mountFrom, seat));
-    ledger.claim(place.host, descriptor.digest, place.repository, arrival);
+    ledger.claim(host, descriptor.digest, target.place.repository, arrival);
     return arrival;
   }
 

@@ -1,4 +1,4 @@
-import type { Place } from '../content/store.js';
+import { repositoryKey, type Located } from '../content/identity.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { Extent } from './extent.js';
 
@@ -75,9 +75,9 @@ export class RepositoryMemory {
 export class RepositoryMemories {
   readonly #memories = new Map<string, RepositoryMemory>();
 
-  /** The memory of the repository at a place. */
-  of({ kind, host, repository }: Place): RepositoryMemory {
-    const key = JSON.stringify([kind, host, repository]);
+  /** The memory of the repository that a store is. */
+  of(store: Located): RepositoryMemory {
+    const key = repositoryKey(store);
     let memory = this.#memories.get(key);
     if (memory === undefined) this.#memories.set(key, (memory = new RepositoryMemory()));
     return memory;

@@ -1,3 +1,4 @@
+import { hostKey, repositoryKey } from '../content/identity.js';
 import { withSide, type RegferryError } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { BlobLedger } from './blob-ledger.js';
@@ -59,12 +60,12 @@ export async function runCopy(given: CopyJob): Promise<CopyOutcome> {
 
 /** Copies one image of a run; see {@link runCopy}. */
 export async function copyImage(run: Run, job: CopyJob): Promise<CopyOutcome> {
-  const walk = new Walk(job.source, run.lanes.of(job.source.place.host), { signal: job.signal });
+  const walk = new Walk(job.source, run.lanes.of(hostKey(job.source)), { signal: job.signal });
   const fanOut = new FanOut(job);
   const shared: Shared = { job, walk, ledger: run.ledger, fanOut, keepGoing: run.stop === undefined };
   const groups = grouped(job.targets).map((targets) => {
-    const { place } = targets[0].store;
-    return new TargetGroup(shared, targets, run.lanes.of(place.host), run.memories.of(place));
+    const { store } = targets[0];
+    return new TargetGroup(shared, targets, run.lanes.of(hostKey(store)), run.memories.of(store));
   });
   const reports = (): TargetReport[] =>
     job.targets.map((target) => {
@@ -131,7 +132,7 @@ async function settledByHead(
   const { source, key, headFirst = false, signal } = job;
   if (!source.metered && !headFirst) return undefined;
   if (job.platform !== undefined || job.sourceGuard !== undefined) return undefined;
-  const head = await lanes.of(source.place.host).check(() => source.resolve(key, { signal }));
+  const head = await lanes.of(hostKey(source)).check(() => source.resolve(key, { signal }));
   if (head === undefined) return undefined;
   const held = await Promise.all(groups.map((group) => group.holds(head.digest)));
   if (held.includes(false)) return undefined;
@@ -154,8 +155,7 @@ type Group = [CopyTarget, ...CopyTarget[]];
 function grouped(targets: readonly CopyTarget[]): Group[] {
   const groups = new Map<string, Group>();
   for (const target of targets) {
-    const { kind, host, repository } = target.store.place;
-    const key = JSON.stringify([kind, host, repository]);
+    const key = repositoryKey(target.store);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [target]);
     else group.push(target);

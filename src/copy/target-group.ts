@@ -1,3 +1,4 @@
+import { isSameRepository } from '../content/identity.js';
 import type { ContentTarget, Op } from '../content/store.js';
 import { RegferryError, withSide } from '../errors.js';
 import { gather } from './gather.js';
@@ -89,7 +90,7 @@ export class TargetGroup {
     const pending = this.#pending();
     const [first] = pending;
     if (first === undefined) {
-      this.#shared.fanOut.member(this.#store.place).leave();
+      this.#shared.fanOut.member(this.#store).leave();
       return;
     }
     // An absent tag makes an empty repository likely, unless it is known to have others.
@@ -102,7 +103,9 @@ export class TargetGroup {
     });
     Object.assign(first.report, this.#content.counts);
     const content = this.#content;
-    if (!this.#isSource()) await this.#reporting(() => content.content(root));
+    // The source's own repository holds everything already.
+    if (!isSameRepository(this.#store, this.#shared.job.source))
+      await this.#reporting(() => content.content(root));
   }
 
   /**
@@ -158,13 +161,6 @@ export class TargetGroup {
     } catch (error) {
       for (const { report } of this.#pending()) report.error = withSide(error, 'target');
     }
-  }
-
-  /** The source's own repository holds everything already. */
-  #isSource(): boolean {
-    const source = this.#shared.job.source.place;
-    const { kind, host, repository } = this.#store.place;
-    return source.kind === kind && source.host === host && source.repository === repository;
   }
 
   async #examineOne(entry: Entry, root: Node): Promise<void> {

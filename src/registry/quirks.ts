@@ -1,3 +1,5 @@
+import { canonicalRegistry } from '../spec/reference.js';
+
 const MiB = 1024 * 1024;
 
 /** How one registry differs from the specification, as far as it changes what we do. */
@@ -65,6 +67,6 @@ const ROWS: readonly Row[] = [
 
 /** The quirks of a registry, by its host as the user spelled it; none for hosts that nothing is known about. */
 export function quirksOf(registry: string): Quirks {
-  const host = registry.toLowerCase().replace(/:443$/, '');
+  const host = canonicalRegistry(registry);
   return ROWS.find(({ hosts }) => hosts.test(host))?.quirks ?? {};
 }

@@ -82,16 +82,18 @@ export function parseRepository(text: string): Reference {
   throw badRepository(text, port ? 'the repository is missing after the registry' : 'leave out the tag');
 }
 
-/**
- * True when two registry names are the same registry: letter case, Docker Hub's other names and https' port 443 make
- * no difference.
- */
+/** True when two registry names are the same registry, however they are spelled; see {@link canonicalRegistry}. */
 export function sameRegistry(a: string, b: string): boolean {
   return canonicalRegistry(a) === canonicalRegistry(b);
 }
 
-function canonicalRegistry(registry: string): string {
-  const host = registry.toLowerCase().replace(/:443$/, '');
+/**
+ * One spelling for all names of a registry: letter case, Docker Hub's other names, https' port 443, zeros in front of a
+ * port and the ways to write an IP address make no difference. For comparing alone; what is no host comes back in lower case.
+ */
+export function canonicalRegistry(registry: string): string {
+  const url = `https://${registry}/`;
+  const host = DOMAIN.test(registry) && URL.canParse(url) ? new URL(url).host : registry.toLowerCase();
   return HUB_ALIASES.has(host) ? DOCKER_HUB : host;
 }
 

@@ -87,9 +87,10 @@ describe('what is remembered of a repository', () => {
   it('belongs to one repository', () => {
     const memories = new RepositoryMemories();
     const place = { kind: 'registry', host: 'r.example.com', repository: 'app' } as const;
-    expect(memories.of(place)).toBe(memories.of({ ...place }));
-    expect(memories.of(place)).not.toBe(memories.of({ ...place, repository: 'other' }));
-    expect(memories.of(place)).not.toBe(memories.of({ ...place, host: 'other.example.com' }));
-    expect(memories.of(place)).not.toBe(memories.of({ ...place, kind: 'memory' }));
+    const memory = memories.of({ place });
+    expect(memories.of({ place: { ...place } })).toBe(memory);
+    expect(memories.of({ place: { ...place, repository: 'other' } })).not.toBe(memory);
+    expect(memories.of({ place: { ...place, host: 'other.example.com' } })).not.toBe(memory);
+    expect(memories.of({ place: { ...place, kind: 'layout' } })).not.toBe(memory);
   });
 });
