@@ -124,14 +124,34 @@ export function isRegferryError(error: unknown): error is RegferryError {
   return error instanceof RegferryError;
 }
 
-/** The error, made a RegferryError if it is not one yet: an abort becomes E_ABORTED, anything else E_INTERNAL. */
+/** How the reasons of signals that nobody gave a reason of their own are named: `abort()`, `AbortSignal.timeout()`. */
+const ABORTS: readonly string[] = ['AbortError', 'TimeoutError'];
+
+/**
+ * The error, made a RegferryError if it is not one yet: an abort becomes E_ABORTED, anything else E_INTERNAL. The reason
+ * that a caller gave to `abort` looks like any other error; where the signal is at hand, {@link abortError} knows it.
+ */
 export function toRegferryError(error: unknown): RegferryError {
   if (isRegferryError(error)) return error;
-  if (error instanceof Error && error.name === 'AbortError') {
+  if (error instanceof Error && ABORTS.includes(error.name)) {
     return new RegferryError('E_ABORTED', 'interrupted', { cause: error });
   }
   const message = error instanceof Error ? error.message : String(error);
   return new RegferryError('E_INTERNAL', `unexpected: ${message}`, { cause: error });
+}
+
+/** The error of an aborted operation: the signal's reason when that is a RegferryError, else E_ABORTED, whatever it is. */
+export function abortError(signal: AbortSignal): RegferryError {
+  const reason: unknown = signal.reason;
+  if (isRegferryError(reason)) return reason;
+  const words = reason instanceof Error && !ABORTS.includes(reason.name) ? reason.message : reason;
+  const why = typeof words === 'string' && words !== '' ? `: ${words}` : '';
+  return new RegferryError('E_ABORTED', `interrupted${why}`, { cause: reason });
+}
+
+/** Throws the {@link abortError} of a signal that has aborted. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw abortError(signal);
 }
 
 /** What an error carries besides its code, message and cause, to make another one of it. */
@@ -140,9 +160,13 @@ export function detailsOf(error: RegferryError): ErrorDetails {
   return { side, digest, status, registryCodes, retryable, retryAfterMs, hint };
 }
 
-/** The error with its side filled in; an error that has a side keeps it. Non-regferry errors are converted first. */
-export function withSide(error: unknown, side: Side): RegferryError {
-  const known = toRegferryError(error);
+/**
+ * The error with its side filled in; an error that has a side keeps it. Non-regferry errors are converted first: whatever
+ * a store throws after the signal has aborted is that abort.
+ */
+export function withSide(error: unknown, side: Side, signal?: AbortSignal): RegferryError {
+  const isAbort = signal?.aborted === true && !isRegferryError(error);
+  const known = isAbort ? abortError(signal) : toRegferryError(error);
   if (known.side !== undefined) return known;
   return new RegferryError(known.code, known.message, {
     ...detailsOf(known),

@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { connectionSettings } from './connection.js';
 import type { Environment } from './environment.js';
 import type { CommonOptions, SideOptions } from './options.js';
@@ -7,6 +5,7 @@ import { checkLogin, removeLogin, storeLogin, type StoredLogin } from '../auth/l
 import { Secret } from '../auth/secret.js';
 import { RETRIES } from '../http/limits.js';
 import { backoffDelay } from '../http/retry.js';
+import { sleepFor } from '../http/sleep.js';
 import { createTransport } from '../http/transport.js';
 import { registryOrigin } from '../registry/origin.js';
 import { userAgent } from '../version.js';
@@ -74,7 +73,7 @@ async function check(
       repeats: {
         retries: options.retries ?? RETRIES,
         backoff: (failures: number, during: AbortSignal | undefined) =>
-          sleep(backoffDelay(failures - 1), undefined, { signal: during }),
+          sleepFor(backoffDelay(failures - 1), during),
       },
       onNote: (message: string) => onEvent?.({ type: 'note', message }),
     };

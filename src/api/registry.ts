@@ -19,7 +19,7 @@ export interface Registry {
 
 /** A registry client for one's own program: the content interfaces over remote repositories. */
 export function createRegistry(options: RegistryOptions = {}): Registry {
-  const session = new Session({ ...options, source: options });
+  const session = new Session({ ...options, source: options, sideless: true });
   return {
     repository: (name, access = 'pull') => session.repository(parseRepository(name), 'source', access),
     close: () => session.close(),

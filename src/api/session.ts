@@ -1,5 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
-
 import { createAuthorizer } from '../auth/authorize.js';
 import { DeferredLayout } from '../content/deferred-layout.js';
 import type { ContentTarget, Op } from '../content/store.js';
@@ -7,13 +5,14 @@ import { isLayoutThere } from '../content/layout-place.js';
 import { openLayout, type LayoutStore } from '../content/layout-store.js';
 import { realFolder } from '../content/real-folder.js';
 import type { CopyJob } from '../copy/job.js';
-import { linkedSignal } from '../copy/linked-signal.js';
+import { callSignal } from '../copy/linked-signal.js';
 import { patience } from '../copy/patience.js';
 import { RegferryError, type Side } from '../errors.js';
 import type { HttpEvent } from '../http/message.js';
 import { backoffDelay, type RepeatPolicy } from '../http/retry.js';
-import { HostPace, type Sleep } from '../http/host-pace.js';
+import { HostPace } from '../http/host-pace.js';
 import { IDLE_TIMEOUT_MS, MAX_RETRY_WAIT_MS, RETRIES } from '../http/limits.js';
+import { sleepFor, type Sleep } from '../http/sleep.js';
 import { createTransport, type Transport } from '../http/transport.js';
 import { RegistryClient } from '../registry/client.js';
 import { registryOrigin } from '../registry/origin.js';
@@ -32,6 +31,8 @@ const CONCURRENCY = 6;
 export interface SessionOptions extends CommonOptions {
   readonly source?: SideOptions | undefined;
   readonly target?: SideOptions | undefined;
+  /** Whoever uses the repositories knows on which side: errors and events name none. @default false */
+  readonly sideless?: boolean | undefined;
   /** Waits between tries and before another read-back. Not public: for tests, which have no time. @default a timer */
   readonly sleep?: Sleep | undefined;
   /** Longest wait for the answer to an upload's body, in milliseconds. Not public either. @default 15 minutes */
@@ -73,7 +74,7 @@ export class Session {
     this.#sleep = options.sleep ?? sleepFor;
     this.#pace = new HostPace(Date.now, this.#sleep);
     this.#backoff = (failures, signal) => this.#sleep(backoffDelay(failures - 1), signal);
-    this.signal = linkedSignal(options.signal, this.#end.signal);
+    this.signal = callSignal(options.signal, this.#end);
   }
 
   /** A repository of a registry, as one side of the call. */
@@ -178,7 +179,7 @@ export class Session {
     const { plainHttp } = sideOptions;
     return new RegistryClient({
       registry,
-      side,
+      side: this.#options.sideless === true ? undefined : side,
       http,
       authorizer,
       maxRetryWaitMs: this.#options.maxRetryWaitMs ?? MAX_RETRY_WAIT_MS,
@@ -221,7 +222,7 @@ export class Session {
   #count(event: HttpEvent, side: Side): void {
     if (event.type === 'request') this.#requests[side] += 1;
     if (event.type === 'retry') this.#retries += 1;
-    this.#emit({ ...event, side });
+    this.#emit(this.#options.sideless === true ? event : { ...event, side });
   }
 
   #emit(event: RegferryEvent): void {
@@ -231,8 +232,4 @@ export class Session {
       // A listener's mistake must not become a failed copy.
     }
   }
-}
-
-async function sleepFor(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  await wait(ms, undefined, { signal });
 }

@@ -2,7 +2,7 @@ import { spawn, type ChildProcessByStdio, type SpawnOptionsWithStdioTuple } from
 import type { Readable, Writable } from 'node:stream';
 
 import type { Op } from '../content/store.js';
-import { RegferryError } from '../errors.js';
+import { abortError, RegferryError, throwIfAborted } from '../errors.js';
 import { HELPER_OUTPUT_BYTES, HELPER_TIMEOUT_MS } from './limits.js';
 import { Secret } from './secret.js';
 
@@ -106,7 +106,7 @@ function runHelper(
   options: HelperOptions,
   { signal }: Op = {},
 ): Promise<HelperResult> {
-  signal?.throwIfAborted();
+  throwIfAborted(signal);
   const child = (options.spawn ?? spawn)(program, [action], {
     stdio: ['pipe', 'pipe', 'ignore'],
     shell: false,
@@ -121,7 +121,9 @@ function runHelper(
       child.stdout.destroy();
       reject(reason);
     };
-    const onAbort = (): void => stop(signal?.reason as Error);
+    const onAbort = (): void => {
+      if (signal !== undefined) stop(abortError(signal));
+    };
     const timeoutMs = options.timeoutMs ?? HELPER_TIMEOUT_MS;
     const late = failure(program, `${action} took longer than ${timeoutMs / 1000} s`);
     const timer = setTimeout(() => stop(late), timeoutMs);

@@ -1,3 +1,5 @@
+import { abortError, throwIfAborted } from '../errors.js';
+
 interface Flight<T> {
   readonly result: Promise<T>;
   readonly controller: AbortController;
@@ -11,9 +13,9 @@ interface Flight<T> {
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
 
-  /** Joins the work under `key`, or starts it. Rejects as the work does, or with the signal's reason. */
+  /** Joins the work under `key`, or starts it. Rejects as the work does, or as the signal says (E_ABORTED). */
   async run(key: string, work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     const flight = this.#flights.get(key) ?? this.#start(key, work);
     flight.waiters += 1;
     if (signal === undefined) return flight.result;
@@ -21,7 +23,7 @@ export class SingleFlight<T> {
       const leave = (): void => {
         flight.waiters -= 1;
         if (flight.waiters === 0) this.#abandon(key, flight, signal.reason);
-        reject(signal.reason as Error);
+        reject(abortError(signal));
       };
       signal.addEventListener('abort', leave, { once: true });
       flight.result.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));

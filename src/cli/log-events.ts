@@ -20,7 +20,8 @@ export function eventLogger(log: Log): (event: RegferryEvent) => void {
     const entry = describe(event);
     if (entry === undefined || !log.shows(entry.level)) return;
     if (entry.level !== 'debug') {
-      const key = event.type === 'retry' ? `${event.side} ${origin(event.url)} ${event.reason}` : entry.line;
+      const key =
+        event.type === 'retry' ? `${event.side ?? ''} ${origin(event.url)} ${event.reason}` : entry.line;
       if (shown.has(key) && !log.shows('debug')) return;
       shown.add(key);
     }
@@ -66,7 +67,7 @@ function describe(event: RegferryEvent): Entry | undefined {
 }
 
 function describeHttp(event: RegferryEvent & HttpEvent): Entry {
-  const { side } = event;
+  const { side = 'source' } = event;
   switch (event.type) {
     case 'request': {
       const { method, url, status, durationMs } = event;

@@ -1,6 +1,7 @@
-import { addAbortSignal, Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 
-import { isRegferryError, RegferryError } from '../errors.js';
+import { abortable } from './abortable.js';
+import { isRegferryError, RegferryError, throwIfAborted } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import type { Digest } from '../spec/digest.js';
 import { MANIFEST_BYTES } from '../spec/limits.js';
@@ -76,13 +77,13 @@ export class LayoutStore implements ContentTarget {
 
   /** As {@link single}, with its tag and what the layout calls it. */
   async singleImage(op: Op = {}): Promise<SingleImage> {
-    op.signal?.throwIfAborted();
+    throwIfAborted(op.signal);
     return singleImage(await readIndex(this.#files), this.toString());
   }
 
   /** An entry of index.json whose blob is missing or of another size counts as absent, so that a copy repairs it. */
   async resolve(key: ManifestKey, op: Op = {}): Promise<Descriptor | undefined> {
-    op.signal?.throwIfAborted();
+    throwIfAborted(op.signal);
     if ('tag' in key) {
       const descriptor = namedImage(await readIndex(this.#files), this.toString(), key);
       return descriptor !== undefined && (await this.has(descriptor, op)) ? descriptor : undefined;
@@ -94,7 +95,7 @@ export class LayoutStore implements ContentTarget {
   }
 
   async fetch(key: ManifestKey, op: Op = {}): Promise<Manifest> {
-    op.signal?.throwIfAborted();
+    throwIfAborted(op.signal);
     const entry = await this.#entry(key);
     const { digest } = entry;
     const size = ('digest' in key ? sizeOf(key) : undefined) ?? entry.size;
@@ -107,15 +108,15 @@ export class LayoutStore implements ContentTarget {
   }
 
   async open(descriptor: Descriptor, options: OpenOptions = {}): Promise<Readable> {
-    options.signal?.throwIfAborted();
+    throwIfAborted(options.signal);
     const stream = await this.#files.openBlob(descriptor.digest, options.offset ?? 0);
     if (stream === undefined) throw this.#unknownBlob(descriptor.digest);
-    return options.signal === undefined ? stream : addAbortSignal(options.signal, stream);
+    return abortable(stream, options.signal);
   }
 
   /** The tags in index.json, and those in full references that stand there (`foo/bar:1.0.0` as `1.0.0`). */
   async *tags(options: TagsOptions = {}): AsyncGenerator<string, void, void> {
-    options.signal?.throwIfAborted();
+    throwIfAborted(options.signal);
     const index = await readIndex(this.#files);
     for (const { tag, message } of index.leftOut()) {
       options.onLeftOut?.({ tag, message: `${this.toString()}: ${message}` });
@@ -124,35 +125,35 @@ export class LayoutStore implements ContentTarget {
   }
 
   async has(descriptor: Descriptor, op: Op = {}): Promise<boolean> {
-    op.signal?.throwIfAborted();
+    throwIfAborted(op.signal);
     return (await this.#files.blobSize(descriptor.digest)) === descriptor.size;
   }
 
   /** A blob of the right size that is there already is read and kept if it is right, else replaced. */
   async put(descriptor: Descriptor, open: OpenBlob, options: PutOptions = {}): Promise<PutOutcome> {
     const { signal, onProgress } = options;
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     this.#writersLock();
     try {
       if (await this.#isIntact(descriptor, { signal })) return 'present';
       const file = await this.#files.createFile();
       try {
         const stream = await open({ signal });
-        if (signal !== undefined) addAbortSignal(signal, stream);
+        abortable(stream, signal);
         let written = 0;
         for await (const piece of verifiedBytes(stream, new BlobVerifier(descriptor))) {
           await file.write(piece);
           written += piece.byteLength;
           onProgress?.(written);
         }
-        signal?.throwIfAborted();
+        throwIfAborted(signal);
         await this.#files.placeBlob(file, descriptor.digest);
         return 'copied';
       } finally {
         await file.discard();
       }
     } catch (error) {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       throw error;
     }
   }
@@ -199,7 +200,7 @@ export class LayoutStore implements ContentTarget {
     const size = expectedSize ?? (await this.#files.blobSize(digest));
     const stream = size === undefined ? undefined : await this.#files.openBlob(digest, 0);
     if (size === undefined || stream === undefined) throw this.#unknownBlob(digest);
-    if (op.signal !== undefined) addAbortSignal(op.signal, stream);
+    abortable(stream, op.signal);
     return await readVerified(stream, { digest, size }, MANIFEST_BYTES);
   }
 
@@ -207,7 +208,7 @@ export class LayoutStore implements ContentTarget {
     if ((await this.#files.blobSize(expected.digest)) !== expected.size) return false;
     const stream = await this.#files.openBlob(expected.digest, 0);
     if (stream === undefined) return false;
-    if (op.signal !== undefined) addAbortSignal(op.signal, stream);
+    abortable(stream, op.signal);
     const pieces: AsyncIterable<Uint8Array> = stream;
     const verifier = new BlobVerifier(expected);
     try {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { addAbortSignal, Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 
-import { RegferryError } from '../errors.js';
+import { abortable } from './abortable.js';
+import { RegferryError, throwIfAborted } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { digestOf, type Digest } from '../spec/digest.js';
 import { parseTag } from '../spec/reference.js';
@@ -120,7 +121,7 @@ export class MemoryStore implements ContentTarget {
     }
     try {
       const stream = await open({ signal });
-      if (signal !== undefined) addAbortSignal(signal, stream);
+      abortable(stream, signal);
       const verifier = new BlobVerifier(descriptor);
       const received: Uint8Array[] = [];
       let length = 0;
@@ -131,7 +132,7 @@ export class MemoryStore implements ContentTarget {
       }
       this.#blobs.set(descriptor.digest, Buffer.concat(received, length));
     } catch (error) {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       throw error;
     }
     return 'copied';
@@ -202,7 +203,7 @@ export class MemoryStore implements ContentTarget {
 
 /** Makes every operation asynchronous and ends it when it was abandoned. */
 async function settled(op: Op): Promise<void> {
-  op.signal?.throwIfAborted();
+  throwIfAborted(op.signal);
   await Promise.resolve();
 }
 

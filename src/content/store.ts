@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type { Descriptor } from '../spec/descriptor.js';
 import type { Digest } from '../spec/digest.js';
 
-/** What every operation accepts: a signal that abandons it (it then rejects with `E_ABORTED` or the signal's reason). */
+/** What every operation accepts: a signal that abandons it (it then rejects with the signal's reason where that is a RegferryError, else with `E_ABORTED`). */
 export interface Op {
   readonly signal?: AbortSignal | undefined;
 }

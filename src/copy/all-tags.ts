@@ -1,6 +1,6 @@
 import { hostKey } from '../content/identity.js';
 import type { ContentTarget, LeftOutName } from '../content/store.js';
-import { RegferryError, withSide } from '../errors.js';
+import { RegferryError, throwIfAborted, withSide } from '../errors.js';
 import { printable } from '../spec/printable.js';
 import { parseTag } from '../spec/reference.js';
 import type { TagMatcher } from '../spec/tag-glob.js';
@@ -64,7 +64,7 @@ export async function runAllTags(given: TagsJob): Promise<TagsOutcome> {
     try {
       for await (const [at, tag] of tags) reports[at] = await copyTag(run, job, lists, tag);
     } catch (error) {
-      failure ??= withSide(error, 'source');
+      failure ??= withSide(error, 'source', job.signal);
     }
   };
   const { width } = run.lanes.of(hostKey(job.source));
@@ -87,7 +87,7 @@ async function* selected(run: Run, job: TagsJob): AsyncGenerator<readonly [at: n
     else disputed.push(tag);
   };
   for await (const tag of readingAhead(source.tags({ signal, onLeftOut }))) {
-    signal.throwIfAborted();
+    throwIfAborted(signal);
     all += 1;
     if (selects(tag)) yield [count++, tag];
   }
@@ -121,7 +121,7 @@ async function copyTag(
   } catch (error) {
     return failed(
       targets.map(({ reference }) => emptyTargetReport(reference)),
-      withSide(error, 'source'),
+      withSide(error, 'source', job.signal),
     );
   }
 }

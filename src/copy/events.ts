@@ -43,5 +43,8 @@ export type CopyEvent =
   /** Something a person should know that is not an error, in one line. */
   | { readonly type: 'note'; readonly message: string };
 
-/** Everything the library tells: the copy's own events, and each request, retry and warning with its side. */
-export type RegferryEvent = CopyEvent | (HttpEvent & { readonly side: Side });
+/**
+ * Everything the library tells: the copy's own events, and each request, retry and warning with its side. Those of
+ * repositories that `createRegistry` made name none.
+ */
+export type RegferryEvent = CopyEvent | (HttpEvent & { readonly side?: Side | undefined });

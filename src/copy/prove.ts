@@ -1,5 +1,5 @@
 import type { ContentTarget, Manifest, ManifestKey } from '../content/store.js';
-import { RegferryError, isRegferryError } from '../errors.js';
+import { RegferryError, isRegferryError, throwIfAborted } from '../errors.js';
 
 /** How long a registry may go on showing the old state after a write, in steps; 7.7 s in all. */
 const WAITS_MS = [200, 500, 1000, 2000, 4000] as const;
@@ -69,6 +69,7 @@ async function isKept({ target, expected, signal }: Proof): Promise<boolean> {
   try {
     return (await target.resolve({ digest: expected.descriptor.digest }, { signal })) !== undefined;
   } catch (error) {
+    throwIfAborted(signal);
     if (isRegferryError(error)) return true;
     throw error;
   }

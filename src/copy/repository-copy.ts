@@ -1,6 +1,6 @@
 import { hostKey, isNeighbour } from '../content/identity.js';
 import type { ContentTarget, PutOutcome } from '../content/store.js';
-import type { RegferryError } from '../errors.js';
+import { throwIfAborted, type RegferryError } from '../errors.js';
 import { largestFirst, type Descriptor } from '../spec/descriptor.js';
 import { isForeignLayerType } from '../spec/media-types.js';
 import type { BlobLedger } from './blob-ledger.js';
@@ -197,7 +197,7 @@ export class RepositoryCopy {
 
   async #transfer(descriptor: Descriptor, mountFrom: string | undefined, seat?: Seat): Promise<Moved> {
     const outcome = await this.#lanes.transfer(descriptor.size, async () => {
-      this.#signal.throwIfAborted();
+      throwIfAborted(this.#signal);
       this.#tally.tell(descriptor, 'started');
       return this.#put(descriptor, mountFrom, seat);
     });

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 
 import type { OpenBlob } from '../content/store.js';
-import { isRegferryError, RegferryError, withSide } from '../errors.js';
+import { abortError, isRegferryError, RegferryError, withSide } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { linkedSignal } from './linked-signal.js';
 
@@ -156,7 +156,6 @@ class ResumingStream extends Readable {
 
   /** Whoever abandoned the work is not the source. */
   #fail(error: unknown): void {
-    const abandoned = this.#signal.aborted && error instanceof Error;
-    this.destroy(abandoned ? error : withSide(error, 'source'));
+    this.destroy(this.#signal.aborted ? abortError(this.#signal) : withSide(error, 'source'));
   }
 }

@@ -81,9 +81,10 @@ export async function copyImage(run: Run, job: CopyJob): Promise<CopyOutcome> {
     await copyToGroups(job, groups, node);
     return { root, targets: reports() };
   } catch (error) {
-    run.stop?.(error);
+    const failure = withSide(error, 'source', job.signal);
+    run.stop?.(failure);
     await Promise.all(groups.map((group) => group.settled()));
-    return { root, targets: reports(), error: withSide(error, 'source') };
+    return { root, targets: reports(), error: failure };
   } finally {
     // A child may still be read that turned out to be at the target already.
     run.stop?.();

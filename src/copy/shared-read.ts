@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 
 import type { OpenBlob, OpenOptions } from '../content/store.js';
-import { detailsOf, RegferryError, withSide } from '../errors.js';
+import { abortError, detailsOf, RegferryError, withSide } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { Follower } from './follower.js';
 import type { Patience } from './patience.js';
@@ -79,7 +79,7 @@ export class SharedRead {
       return undefined;
     }
     reader.state = 'waiting';
-    const abort = (): void => this.#leave(reader, signal?.reason);
+    const abort = (): void => this.#leave(reader, signal && abortError(signal));
     signal?.addEventListener('abort', abort, { once: true });
     reader.stopListening = () => signal?.removeEventListener('abort', abort);
     return new Promise((resolve, reject) => {

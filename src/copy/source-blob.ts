@@ -6,6 +6,6 @@ import type { Descriptor } from '../spec/descriptor.js';
 export function sourceBlob(source: ContentSource, descriptor: Descriptor): OpenBlob {
   return (options) =>
     source.open(descriptor, options).catch((error: unknown) => {
-      throw withSide(error, 'source');
+      throw withSide(error, 'source', options.signal);
     });
 }

@@ -1,6 +1,6 @@
 import { isSameRepository } from '../content/identity.js';
 import type { ContentTarget, Op } from '../content/store.js';
-import { RegferryError, withSide } from '../errors.js';
+import { RegferryError, throwIfAborted, withSide } from '../errors.js';
 import { gather } from './gather.js';
 import { brokenGuard, movedMeanwhile } from './guards.js';
 import { isGuarded, type CopyTarget } from './job.js';
@@ -125,7 +125,7 @@ export class TargetGroup {
         report.changed = true;
         written.push(entry);
       } catch (error) {
-        report.error = withSide(error, 'target');
+        report.error = withSide(error, 'target', this.#op.signal);
         if (this.#shared.job.allOrNothing === true) break;
       }
     }
@@ -159,7 +159,7 @@ export class TargetGroup {
     try {
       await work();
     } catch (error) {
-      for (const { report } of this.#pending()) report.error = withSide(error, 'target');
+      for (const { report } of this.#pending()) report.error = withSide(error, 'target', this.#op.signal);
     }
   }
 
@@ -173,7 +173,7 @@ export class TargetGroup {
     const previous = entry.state.error === undefined ? entry.state.previous : undefined;
     if (previous !== undefined) report.previous = previous;
     if (guard !== undefined || entry.state.error !== undefined) {
-      report.error = withSide(guard ?? entry.state.error, 'target');
+      report.error = withSide(guard ?? entry.state.error, 'target', this.#op.signal);
       return;
     }
     if (previous === digest) settle(report, digest, previous);
@@ -185,7 +185,7 @@ export class TargetGroup {
 
   async #write(root: Node, content: RepositoryCopy, { target, report }: Entry): Promise<void> {
     const { manifest } = root;
-    this.#shared.job.signal.throwIfAborted();
+    throwIfAborted(this.#shared.job.signal);
     const { tag } = target;
     await content.publish(root, () =>
       tag === undefined
@@ -239,7 +239,7 @@ export class TargetGroup {
       await this.#memory.reading(root.manifest.descriptor.digest, proof);
       report.verified = 'bytes';
     } catch (error) {
-      report.error = withSide(error, 'target');
+      report.error = withSide(error, 'target', this.#op.signal);
     }
   }
 }

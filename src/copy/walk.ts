@@ -68,7 +68,7 @@ export class Walk {
       this.#count(node);
       return node;
     } catch (error) {
-      throw withSide(error, 'source');
+      throw withSide(error, 'source', this.#op.signal);
     }
   }
 

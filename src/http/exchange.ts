@@ -2,11 +2,11 @@ import type { Readable } from 'node:stream';
 
 import type { Dispatcher } from 'undici';
 
-import { RegferryError } from '../errors.js';
+import { RegferryError, abortError, throwIfAborted } from '../errors.js';
 import { BodyFailure } from './body-failure.js';
 import { UPLOAD_ANSWER_TIMEOUT_MS, WHOLE_BODY_LIMIT } from './limits.js';
 import type { HttpRequest, HttpResponse, RequestBody } from './message.js';
-import { abortError, networkError } from './network-error.js';
+import { networkError } from './network-error.js';
 import { redactUrl } from './redact.js';
 import { UndiciResponse } from './response.js';
 import { secretsOf } from './secrets.js';
@@ -29,7 +29,7 @@ export interface ExchangeOptions {
  * body's own source failed.
  */
 export async function exchange(request: HttpRequest, options: ExchangeOptions): Promise<HttpResponse> {
-  if (request.signal?.aborted === true) throw abortError(request.signal);
+  throwIfAborted(request.signal);
   const body = request.body === undefined ? null : await openBody(request.body);
   options.onSend();
   if (body !== null && (!(body instanceof Uint8Array) || body.length > WHOLE_BODY_LIMIT)) {

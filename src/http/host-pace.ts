@@ -1,8 +1,6 @@
+import { abortError } from '../errors.js';
 import { HostWindow } from './host-window.js';
-import { abortError } from './network-error.js';
-
-/** Waits; rejects when the signal aborts. */
-export type Sleep = (milliseconds: number, signal?: AbortSignal) => Promise<void>;
+import type { Sleep } from './sleep.js';
 
 /** A request that asks to be let through to an origin. */
 export interface Turn {

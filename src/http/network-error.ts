@@ -1,4 +1,4 @@
-import { RegferryError, isRegferryError, type ErrorCode } from '../errors.js';
+import { RegferryError, abortError, isRegferryError, type ErrorCode } from '../errors.js';
 import { AddressRefusal } from './address-guard.js';
 import { errorCode } from './error-code.js';
 import type { Method } from './message.js';
@@ -77,13 +77,6 @@ export function networkError(error: unknown, attempted: Attempted): RegferryErro
   const { code, retryable, text } = meaningOf(error);
   const via = error instanceof ProxyFailure ? ' (at the proxy)' : '';
   return new RegferryError(code, `${what} failed: ${text}${via}`, { cause: error, retryable });
-}
-
-/** The error of an aborted operation: the signal's reason when that is a RegferryError, else E_ABORTED. */
-export function abortError(signal: AbortSignal): RegferryError {
-  const reason: unknown = signal.reason;
-  if (isRegferryError(reason)) return reason;
-  return new RegferryError('E_ABORTED', 'interrupted', { cause: reason });
 }
 
 function meaningOf(error: unknown): Meaning {

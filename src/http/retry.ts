@@ -1,9 +1,9 @@
 import { isRegferryError } from '../errors.js';
 import { parseRetryAfter } from './headers.js';
-import type { Sleep } from './host-pace.js';
 import { BACKOFF_CAP_MS, BACKOFF_FIRST_MS } from './limits.js';
 import type { HttpEvent, HttpRequest, HttpResponse } from './message.js';
 import { redactUrl } from './redact.js';
+import type { Sleep } from './sleep.js';
 import { sameOrigin } from './url.js';
 
 /** How often work whose body broke off is done again, and how long to wait before. */

@@ -1,10 +1,9 @@
 import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 
-import { RegferryError } from '../errors.js';
+import { RegferryError, abortError } from '../errors.js';
 import { errorCode } from './error-code.js';
 import { CONNECT_TIMEOUT_MS } from './limits.js';
-import { abortError } from './network-error.js';
 import { isNotTls } from './tls-error.js';
 
 /** Limits of a probe. */

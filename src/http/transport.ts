@@ -1,19 +1,19 @@
 import { setMaxListeners } from 'node:events';
-import { setTimeout as sleepTimer } from 'node:timers/promises';
 
-import { RegferryError } from '../errors.js';
+import { RegferryError, abortError, throwIfAborted } from '../errors.js';
 import { guardFor, type AddressGuard } from './address-guard.js';
 import { BodyFailure } from './body-failure.js';
 import { Connections, type OriginSettings } from './connections.js';
 import { exchange } from './exchange.js';
 import { parseWarnings } from './headers.js';
-import { HostPace, type Sleep, type Slot } from './host-pace.js';
+import { HostPace, type Slot } from './host-pace.js';
 import { CONNECT_TIMEOUT_MS, IDLE_TIMEOUT_MS, MAX_RETRY_WAIT_MS, RETRIES, WARNING_TEXTS } from './limits.js';
 import type { HttpEvent, HttpRequest, HttpResponse, HttpSender } from './message.js';
-import { abortError, networkError } from './network-error.js';
+import { networkError } from './network-error.js';
 import { printable } from '../spec/printable.js';
 import { followRedirects } from './redirect.js';
 import { redactUrl } from './redact.js';
+import { sleepFor, type Sleep } from './sleep.js';
 import { pleaOf, withRetries, type Backoff, type RetryPolicy } from './retry.js';
 import { splitUrl } from './url.js';
 
@@ -174,7 +174,7 @@ class UndiciTransport implements Transport {
     const either =
       signal === undefined ? this.#closing.signal : AbortSignal.any([this.#closing.signal, signal]);
     try {
-      either.throwIfAborted();
+      throwIfAborted(either);
       await (this.#options.sleep ?? sleepFor)(milliseconds, either);
     } catch (error) {
       throw either.aborted ? abortError(either) : error;
@@ -193,8 +193,4 @@ class UndiciTransport implements Transport {
 /** An upload in flight may need a download, and that a token. */
 function feeds({ method, body }: HttpRequest): boolean {
   return method === 'GET' || body?.secret === true;
-}
-
-async function sleepFor(milliseconds: number, signal?: AbortSignal): Promise<void> {
-  await sleepTimer(milliseconds, undefined, signal === undefined ? {} : { signal });
 }

@@ -1,7 +1,7 @@
 import type { Authorizer, Scope } from '../auth/authorizer.js';
 import { SingleFlight } from '../auth/single-flight.js';
 import type { Op } from '../content/store.js';
-import { RegferryError, isRegferryError, type Side } from '../errors.js';
+import { RegferryError, isRegferryError, throwIfAborted, type Side } from '../errors.js';
 import type { HttpRequest, HttpResponse, HttpSender, Method, RequestBody } from '../http/message.js';
 import { responseError } from '../http/response-error.js';
 import { sameOrigin } from '../http/url.js';
@@ -151,6 +151,7 @@ export class RegistryClient {
       await ping.discard();
       return undefined;
     } catch (error) {
+      throwIfAborted(op.signal);
       if (isRegferryError(error)) return error;
       throw error;
     }

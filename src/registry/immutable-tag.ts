@@ -1,5 +1,5 @@
 import type { Op } from '../content/store.js';
-import { RegferryError, detailsOf, isRegferryError } from '../errors.js';
+import { RegferryError, detailsOf, isRegferryError, throwIfAborted } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { isDigest } from '../spec/digest.js';
 import type { RepositoryContext } from './context.js';
@@ -51,6 +51,7 @@ async function lookUp(context: RepositoryContext, name: string, op: Op): Promise
     const key = isDigest(name) ? { digest: name } : { tag: name };
     return (await resolveManifest(context, key, op))?.digest;
   } catch (error) {
+    throwIfAborted(op.signal);
     if (isRegferryError(error)) return undefined;
     throw error;
   }

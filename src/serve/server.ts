@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Server } from 'node:http';
 
-import { RegferryError } from '../errors.js';
+import { RegferryError, throwIfAborted } from '../errors.js';
 import { createRegistryService } from './handler.js';
 import type { RegistryHandlerOptions, RequestHandler } from './handler.js';
 import { MemoryRegistry } from './memory-registry.js';
@@ -110,7 +110,7 @@ async function start(
   options: ListenOptions,
 ): Promise<{ readonly server: Server; readonly listening: ListeningServer }> {
   const { host = '127.0.0.1', port = 0, signal, tls } = options;
-  signal?.throwIfAborted();
+  throwIfAborted(signal);
   const server = tls === undefined ? createServer(timeouts, handler) : createTlsServer(tls, handler);
   server.setTimeout(idleMs);
   await listening(server, host, port);

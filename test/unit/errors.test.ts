@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { isRegferryError, RegferryError, toRegferryError } from '../../src/errors.js';
+import { abortError, isRegferryError, RegferryError, toRegferryError, withSide } from '../../src/errors.js';
 
 describe('RegferryError', () => {
   test('carries code, cause and details, and has quiet defaults', () => {
@@ -40,8 +40,33 @@ describe('toRegferryError', () => {
     const controller = new AbortController();
     controller.abort();
     expect(toRegferryError(controller.signal.reason).code).toBe('E_ABORTED');
+    expect(toRegferryError(new DOMException('too late', 'TimeoutError')).code).toBe('E_ABORTED');
     const cause = new TypeError('x is not a function');
     expect(toRegferryError(cause)).toMatchObject({ code: 'E_INTERNAL', cause });
     expect(toRegferryError('text')).toMatchObject({ code: 'E_INTERNAL', message: 'unexpected: text' });
+  });
+});
+
+describe('abortError', () => {
+  test("is the signal's own reason where that says what it means", () => {
+    const reason = new RegferryError('E_TIMEOUT', 'not done in time');
+    expect(abortError(AbortSignal.abort(reason))).toBe(reason);
+  });
+
+  test.each([
+    ['an error', new Error('enough'), 'interrupted: enough'],
+    ['words', 'enough', 'interrupted: enough'],
+    ['nothing', undefined, 'interrupted'],
+    ['an object', { why: 'enough' }, 'interrupted'],
+    ['a time-out', new DOMException('The operation timed out', 'TimeoutError'), 'interrupted'],
+  ])('is E_ABORTED for %s', (_what, reason, message) => {
+    expect(abortError(AbortSignal.abort(reason))).toMatchObject({ code: 'E_ABORTED', message });
+  });
+
+  test('is what comes of anything that is thrown after the signal has aborted, but for what is known', () => {
+    const signal = AbortSignal.abort('enough');
+    expect(withSide(new Error('my own words'), 'source', signal).code).toBe('E_ABORTED');
+    expect(withSide(new RegferryError('E_CUT', 'cut'), 'source', signal).code).toBe('E_CUT');
+    expect(withSide(new Error('my own words'), 'source').code).toBe('E_INTERNAL');
   });
 });

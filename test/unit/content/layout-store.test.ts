@@ -364,7 +364,7 @@ describe('LayoutStore', () => {
     const abort = new AbortController();
     const aborted = await store.open(blob, { signal: abort.signal });
     abort.abort();
-    await expect(readAll(aborted, 1e6)).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(readAll(aborted, 1e6)).rejects.toMatchObject({ code: 'E_ABORTED' });
     expect(openFiles()).toBe(before);
   });
 

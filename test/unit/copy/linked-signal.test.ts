@@ -1,6 +1,8 @@
-import { expect, it } from 'vitest';
+import { getEventListeners } from 'node:events';
 
-import { linkedSignal } from '../../../src/copy/linked-signal.js';
+import { describe, expect, it } from 'vitest';
+
+import { callSignal, linkedSignal } from '../../../src/copy/linked-signal.js';
 
 it("aborts with the first of its signals, and with that one's reason", () => {
   const [first, second] = [new AbortController(), new AbortController()];
@@ -20,4 +22,22 @@ it('takes any number of listeners without a warning', async () => {
   await new Promise((resolve) => setImmediate(resolve));
   process.off('warning', note);
   expect(warnings).toEqual([]);
+});
+
+describe('callSignal', () => {
+  it('aborts with the signal that was given, and with an error that says so', () => {
+    const given = new AbortController();
+    const signal = callSignal(given.signal, new AbortController());
+    given.abort('enough');
+    expect(signal.reason).toMatchObject({ code: 'E_ABORTED' });
+    expect(callSignal(given.signal, new AbortController()).aborted).toBe(true);
+  });
+
+  it('keeps no listener at the signal that was given once the call is over', () => {
+    const given = new AbortController();
+    const call = new AbortController();
+    callSignal(given.signal, call);
+    call.abort();
+    expect(getEventListeners(given.signal, 'abort')).toEqual([]);
+  });
 });

@@ -3,7 +3,8 @@ import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { HostPace, type Sleep, type Slot } from '../../../src/http/host-pace.js';
+import { HostPace, type Slot } from '../../../src/http/host-pace.js';
+import type { Sleep } from '../../../src/http/sleep.js';
 
 const origin = 'https://r.example';
 
