@@ -13,7 +13,7 @@ RUN npm run --silent build
 # What the image gets, laid out as it will lie there: the last stage needs no shell. The command line holds its dependencies.
 RUN mkdir -p /image/opt/regferry/bin /image/opt/regferry/dist /image/usr/local/bin \
   && cp package.json LICENSE README.md CHANGELOG.md /image/opt/regferry/ \
-  && cp bin/regferry.js bin/compiled.js /image/opt/regferry/bin/ \
+  && cp bin/regferry.js /image/opt/regferry/bin/ \
   && cp dist/cli* dist/version.js /image/opt/regferry/dist/ \
   && mkdir -m 1777 /image/work && ln -s /opt/regferry/bin/regferry.js /image/usr/local/bin/regferry
 

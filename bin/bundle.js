@@ -1,13 +1,10 @@
-// Builds the command line out of what tsc left in dist/cli: one file in place of 200, with its packages, and V8's code for it.
-// Together they save two thirds of the time to start. The library stays as tsc made it.
+// Builds the command line out of src/cli: one file in place of 200, with its packages, and a source map that leads back to
+// src/. That halves the time to start. The library stays as tsc made it.
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
-import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 import { build } from 'esbuild';
-
-import { compiled, load } from './compiled.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -48,7 +45,7 @@ const onlyParts = {
 
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: ['dist/cli/main.js'],
+  entryPoints: ['src/cli/main.ts'],
   outfile: 'dist/cli.cjs',
   bundle: true,
   format: 'cjs',
@@ -58,6 +55,7 @@ const { metafile } = await build({
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: 'none',
+  sourcemap: 'linked',
   // V8 reads this faster than UTF-8.
   charset: 'ascii',
   define: { 'import.meta.url': 'importMetaUrl' },
@@ -68,33 +66,6 @@ const { metafile } = await build({
 });
 rmSync(join(root, 'dist/cli'), { recursive: true });
 writeFileSync(join(root, 'dist/cli-licences.txt'), licences(Object.keys(metafile.inputs)));
-const { cli, script } = load();
-await tryOut(cli);
-writeFileSync(compiled, script.createCachedData());
-
-/**
- * Copies an image from one registry of our own to another, so that V8 has compiled what a copy needs. What fails here is
- * compiled later.
- * @param {ReturnType<typeof load>['cli']} cli
- */
-async function tryOut(cli) {
-  const { MemoryRegistry, digestOf, serve } = await import('../dist/index.js');
-  const memory = new MemoryRegistry();
-  const store = memory.store('app');
-  const layer = Buffer.alloc(100_000);
-  const blob = { mediaType: 'application/vnd.oci.image.layer.v1.tar', size: layer.length };
-  const named = { ...blob, digest: store.putBytes(layer) };
-  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
-  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, config: named, layers: [named] }));
-  await store.tag({ descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length }, bytes }, 'v1');
-  const [from, to] = await Promise.all([serve({ memory }), serve()]);
-  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const clock = { now: () => 0, every: () => () => undefined, after: () => () => undefined };
-  const onSignal = () => () => undefined;
-  const io = { stdout: nowhere, stderr: nowhere, stdin: process.stdin, env: {}, clock, onSignal };
-  await cli.main(['copy', `${from.host}/app:v1`, `${to.host}/app`], io);
-  await Promise.all([from.close(), to.close()]);
-}
 
 /**
  * The licences of the packages whose files were bundled.

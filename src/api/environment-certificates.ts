@@ -6,6 +6,7 @@ import { fileReason } from '../content/file-error.js';
 import { RegferryError } from '../errors.js';
 import type { OriginSettings } from '../http/connections.js';
 import { registryHost } from '../auth/registry-key.js';
+import { configFolder } from './environment-home.js';
 
 /** Certificates for one origin; without `ca` Node's roots count. */
 export type Certificates = Pick<OriginSettings, 'ca' | 'cert' | 'key'>;
@@ -13,7 +14,7 @@ export type Certificates = Pick<OriginSettings, 'ca' | 'cert' | 'key'>;
 /** The environment, as far as certificates go. */
 export interface CertificateEnvironment {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly home: string;
+  readonly home: string | undefined;
   readonly onWarning: (message: string) => void;
   /** Where the system keeps its bundle; the first that exists counts. @default the usual places */
   readonly bundles?: readonly string[] | undefined;
@@ -109,15 +110,13 @@ function readAuthorities(path: string): string[] {
   return certificates;
 }
 
-function certsFolders(env: CertificateEnvironment['env'], home: string): string[] {
-  const config = env['XDG_CONFIG_HOME'] || join(home, '.config');
+function certsFolders(env: CertificateEnvironment['env'], home: string | undefined): string[] {
   if (process.platform === 'win32') return [join(env['PROGRAMDATA'] ?? '', 'docker', 'certs.d')];
-  return [
-    join(config, 'containers', 'certs.d'),
-    '/etc/containers/certs.d',
-    join(config, 'docker', 'certs.d'),
-    '/etc/docker/certs.d',
-  ];
+  const config = configFolder(env, home);
+  return ['containers', 'docker'].flatMap((program) => [
+    ...(config === undefined ? [] : [join(config, program, 'certs.d')]),
+    join('/etc', program, 'certs.d'),
+  ]);
 }
 
 interface FoundCertificates {

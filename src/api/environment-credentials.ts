@@ -7,11 +7,15 @@ import { chainCredentials, staticCredentials, type CredentialProvider } from '..
 import { parseDockerConfig, type DockerConfig } from '../auth/docker-config.js';
 import type { LoginFile } from '../auth/login.js';
 import { RegferryError, isRegferryError } from '../errors.js';
+import { configFolder, dockerFolder } from './environment-home.js';
+
+const NO_HOME =
+  'there is no home folder to keep a login in: set HOME or DOCKER_CONFIG, or name a credentials file';
 
 /** The environment, as far as credentials go. */
 export interface CredentialEnvironment {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly home: string;
+  readonly home: string | undefined;
   readonly authfile?: string | undefined;
   readonly createAuthfile?: boolean | undefined;
   readonly onWarning: (message: string) => void;
@@ -20,7 +24,7 @@ export interface CredentialEnvironment {
 /**
  * Where credentials come from, in this order: `authfile` or REGISTRY_AUTH_FILE, which alone decide when given;
  * DOCKER_AUTH_CONFIG; `$DOCKER_CONFIG` or `~/.docker/config.json`; podman's auth.json files. Throws E_CONFIG when a file
- * that was named is missing or broken.
+ * that was named is missing or broken; `loginFile` throws it where no file is named and there is no home folder for one.
  */
 export function credentialFiles(environment: CredentialEnvironment): {
   credentials: CredentialProvider;
@@ -31,7 +35,7 @@ export function credentialFiles(environment: CredentialEnvironment): {
   const provider = (config: DockerConfig): CredentialProvider =>
     configCredentials(config, { helper, onWarning });
   const label = (path: string): string =>
-    path.startsWith(home + sep) ? `~${path.slice(home.length)}` : path;
+    home !== undefined && path.startsWith(home + sep) ? `~${path.slice(home.length)}` : path;
 
   const only = environment.authfile ?? (env['REGISTRY_AUTH_FILE'] || undefined);
   if (only !== undefined) {
@@ -44,7 +48,7 @@ export function credentialFiles(environment: CredentialEnvironment): {
       loginFile: { path: only, label: label(only), helper },
     };
   }
-  const dockerFile = join(env['DOCKER_CONFIG'] || join(home, '.docker'), 'config.json');
+  const dockerFile = dockerConfigFile(env, home);
   const lazily = (path: string): CredentialProvider =>
     lazyProvider(() => {
       const config = readConfig(path, label(path));
@@ -55,20 +59,31 @@ export function credentialFiles(environment: CredentialEnvironment): {
       const config = readVariable(env['DOCKER_AUTH_CONFIG'], onWarning);
       return config && provider(config);
     }),
-    lazily(dockerFile),
+    ...(dockerFile === undefined ? [] : [lazily(dockerFile)]),
     ...podmanFiles(env, home).map(lazily),
   ]);
-  return { credentials, loginFile: { path: dockerFile, label: label(dockerFile), helper } };
+  return {
+    credentials,
+    get loginFile() {
+      if (dockerFile !== undefined) return { path: dockerFile, label: label(dockerFile), helper };
+      throw new RegferryError('E_CONFIG', NO_HOME);
+    },
+  };
+}
+
+function dockerConfigFile(env: CredentialEnvironment['env'], home: string | undefined): string | undefined {
+  const folder = dockerFolder(env, home);
+  return folder === undefined ? undefined : join(folder, 'config.json');
 }
 
 /** Podman's files; the first is where `podman login` and `skopeo login` write. */
-function podmanFiles(env: CredentialEnvironment['env'], home: string): string[] {
-  const config = env['XDG_CONFIG_HOME'] || join(home, '.config');
-  const kept = join(config, 'containers', 'auth.json');
-  if (process.platform !== 'linux') return [kept];
+function podmanFiles(env: CredentialEnvironment['env'], home: string | undefined): string[] {
+  const config = configFolder(env, home);
+  const kept = config === undefined ? [] : [join(config, 'containers', 'auth.json')];
+  if (process.platform !== 'linux') return kept;
   const runtime = env['XDG_RUNTIME_DIR'];
   const session = runtime ? join(runtime, 'containers') : `/run/containers/${process.getuid?.() ?? 0}`;
-  return [join(session, 'auth.json'), kept];
+  return [join(session, 'auth.json'), ...kept];
 }
 
 function lazyProvider(make: () => CredentialProvider | undefined): CredentialProvider {

@@ -1,16 +1,15 @@
-import { homedir } from 'node:os';
-
 import type { CredentialProvider } from '../auth/credentials.js';
 import type { LoginFile } from '../auth/login.js';
 import { proxyFor, type Proxy, type ProxyRules } from '../http/proxy-rules.js';
 import { certificateSource, type Certificates } from './environment-certificates.js';
 import { credentialFiles } from './environment-credentials.js';
+import { homeFolder } from './environment-home.js';
 
 /** Where {@link fromEnvironment} looks. */
 export interface EnvironmentOptions {
   /** Environment variables. @default process.env */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
-  /** The home folder. @default HOME, else what the system says */
+  /** The home folder. @default HOME, else what the system says; a user that it does not know has none */
   readonly home?: string | undefined;
   /** The only file to take credentials from. @default REGISTRY_AUTH_FILE, else the files of docker and podman */
   readonly authfile?: string | undefined;
@@ -23,7 +22,7 @@ export interface EnvironmentOptions {
 /** What the environment says about getting into registries. */
 export interface Environment {
   readonly credentials: CredentialProvider;
-  /** The file that logins are written to. */
+  /** The file that logins are written to. Throws E_CONFIG where there is no home folder to keep it in, and none is named. */
   readonly loginFile: LoginFile;
   /**
    * Certificates for an https origin, with `ca` (PEM) added to the authorities. Throws E_CONFIG when a certs.d folder of
@@ -42,17 +41,19 @@ export interface Environment {
 export function fromEnvironment(options: EnvironmentOptions = {}): Environment {
   const env = options.env ?? process.env;
   const variable = (name: string): string | undefined => env[name] || undefined;
-  const home = options.home ?? variable('HOME') ?? homedir();
+  const home = options.home ?? homeFolder(env);
   const onWarning = options.onWarning ?? ((): void => undefined);
-  const { credentials, loginFile } = credentialFiles({ ...options, env, home, onWarning });
+  const files = credentialFiles({ ...options, env, home, onWarning });
   const rules: ProxyRules = {
     http: variable('http_proxy') ?? variable('HTTP_PROXY'),
     https: variable('https_proxy') ?? variable('HTTPS_PROXY'),
     no: variable('no_proxy') ?? variable('NO_PROXY'),
   };
   return {
-    credentials,
-    loginFile,
+    credentials: files.credentials,
+    get loginFile() {
+      return files.loginFile;
+    },
     tls: certificateSource({ env, home, onWarning }),
     proxy: (origin) => proxyFor(origin, rules),
   };

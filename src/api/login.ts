@@ -34,9 +34,11 @@ export async function login(
   options: LoginOptions,
 ): Promise<LoginOutcome> {
   const { environment, signal } = options;
+  // A login that cannot be kept is not sent anywhere.
+  const { loginFile } = environment;
   const known = { username: entered.username, password: new Secret(entered.password) };
   const checked = await check(registry, known, options);
-  return { checked, stored: await storeLogin(environment.loginFile, registry, known, { signal }) };
+  return { checked, stored: await storeLogin(loginFile, registry, known, { signal }) };
 }
 
 /** Forgets a login. False when there was none. Throws E_CREDENTIAL_HELPER, E_CONFIG and E_IO. */

@@ -63,20 +63,6 @@ describe.skipIf(!isBuilt)('the program', () => {
     await expect(start(['--version'], pretend(node)).ended).resolves.toMatchObject({ exit: 0 });
   });
 
-  it('starts with the code that was compiled when it was built', async () => {
-    const loader = new URL('../../../bin/compiled.js', import.meta.url).href;
-    const code = `import { load } from ${JSON.stringify(loader)}; console.log(load().script.cachedDataRejected);`;
-    const child = spawn(process.execPath, ['--input-type=module', '--eval', code]);
-    children.push(child);
-    const [line] = (await once(child.stdout, 'data')) as [Buffer];
-    expect(line.toString()).toBe('false\n');
-  });
-
-  it('compiles anew where V8 does not take that code', async () => {
-    const { exit, stdout } = await start(['--help'], ['--max-lazy']).ended;
-    expect([exit, stdout]).toEqual([0, expect.stringContaining('Usage: regferry')]);
-  });
-
   it('exits with 2 when it is not understood', async () => {
     await expect(run('copy', 'a')).resolves.toEqual({
       exit: 2,
