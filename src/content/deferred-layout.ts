@@ -79,6 +79,8 @@ export class DeferredLayout implements ContentTarget {
 
   #made(): Promise<LayoutStore> {
     this.#opened ??= openLayout(this.#folder, { access: 'write', create: true }).catch((error: unknown) => {
+      // A failure is for those who waited for it: the next one tries.
+      this.#opened = undefined;
       throw asWorkError(error);
     });
     return this.#opened;

@@ -14,6 +14,12 @@ import type { Descriptor } from '../spec/descriptor.js';
 /** Bytes of manifests that are kept: those of a thousand tags, as they usually are. */
 const KEPT_BYTES: number = 8 * 1024 * 1024;
 
+/** A manifest on its way, and how it was named. */
+interface Reading {
+  readonly key: DigestKey;
+  readonly answer: Promise<Manifest>;
+}
+
 type DigestKey = Exclude<ManifestKey, { tag: string }>;
 
 /**
@@ -31,7 +37,7 @@ export class RememberedManifests implements ContentSource {
   readonly #digests = new Map<string, Descriptor['digest']>();
   /** By digest, the latest last. */
   readonly #kept = new Map<string, Manifest>();
-  readonly #reading = new Map<string, Promise<Manifest>>();
+  readonly #reading = new Map<string, Reading>();
   #bytes = 0;
 
   /** @param limit most bytes of manifests to keep. */
@@ -75,17 +81,16 @@ export class RememberedManifests implements ContentSource {
   async #remembered(key: DigestKey, op?: Op): Promise<Manifest> {
     const { digest } = key;
     const others = this.#reading.get(digest);
-    const manifest = this.#kept.get(digest) ?? (others && (await others.catch(() => undefined)));
-    if (manifest !== undefined && isAnswer(manifest, key)) {
-      this.#keep(manifest);
-      return manifest;
-    }
-    const reading = this.#source
-      .fetch(key, op)
-      .then((read) => this.#keep(read))
-      .finally(() => this.#reading.delete(digest));
+    const manifest = this.#kept.get(digest) ?? (others && (await answerOf(others, key)));
+    if (manifest !== undefined && isAnswer(manifest, key)) return this.#keep(manifest);
+    const answer = this.#source.fetch(key, op).then((read) => this.#keep(read));
+    const reading = { key, answer };
     this.#reading.set(digest, reading);
-    return reading;
+    try {
+      return await answer;
+    } finally {
+      if (this.#reading.get(digest) === reading) this.#reading.delete(digest);
+    }
   }
 
   #keep(manifest: Manifest): Manifest {
@@ -101,6 +106,12 @@ export class RememberedManifests implements ContentSource {
     }
     return manifest;
   }
+}
+
+/** What others are reading. Their failure is that of all who ask the same; what is named otherwise may fare better. */
+async function answerOf({ key, answer }: Reading, wanted: DigestKey): Promise<Manifest | undefined> {
+  if (key.size === wanted.size && key.mediaType === wanted.mediaType) return answer;
+  return answer.catch(() => undefined);
 }
 
 /** False for one that was named with another size or type, which the source has to judge. */

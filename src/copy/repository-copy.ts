@@ -3,12 +3,10 @@ import type { ContentTarget, PutOutcome } from '../content/store.js';
 import { throwIfAborted, type RegferryError } from '../errors.js';
 import { largestFirst, type Descriptor } from '../spec/descriptor.js';
 import { isForeignLayerType } from '../spec/media-types.js';
-import type { BlobLedger } from './blob-ledger.js';
 import { ContentTally, type ContentCounts, type Moved } from './content-tally.js';
+import type { Destination, Shared } from './destination.js';
 import type { Member } from './fan-out-member.js';
-import type { FanOut } from './fan-out.js';
 import { gather } from './gather.js';
-import type { CopyJob } from './job.js';
 import { SMALL_BYTES, type Lanes } from './lanes.js';
 import { linkedSignal } from './linked-signal.js';
 import { distinct, missesContent, toBringAgain } from './missing-content.js';
@@ -16,26 +14,7 @@ import { putBlob } from './put-blob.js';
 import type { RepositoryMemory } from './repository-memory.js';
 import type { Seat } from './shared-read.js';
 import { lookUp } from './tag-state.js';
-import type { Node, Walk } from './walk.js';
-
-/** What all repositories share that one image is copied to. */
-export interface Shared {
-  readonly job: CopyJob;
-  readonly walk: Walk;
-  readonly ledger: BlobLedger;
-  readonly fanOut: FanOut;
-  /** The work is other images' work too: what fails of it stops nothing else. @default false */
-  readonly keepGoing?: boolean | undefined;
-}
-
-/** Which repository an image is brought to. */
-export interface Destination {
-  readonly target: ContentTarget;
-  readonly lanes: Lanes;
-  readonly memory: RepositoryMemory;
-  /** The repository is likely empty, so that its uploads are opened at once and children read while it is asked. */
-  readonly fresh: boolean;
-}
+import type { Node } from './walk.js';
 
 /**
  * Brings everything that a manifest names to one repository: blobs as soon as their manifest is known, child manifests
@@ -103,24 +82,30 @@ export class RepositoryCopy {
 
   #child(descriptor: Descriptor, depth: number): Promise<void> {
     return this.#memory.once('manifest', descriptor, async () => {
-      const { walk } = this.#shared;
       this.#tally.found();
-      this.#member.asks(descriptor.digest);
-      const early =
-        this.#fresh && !this.#shared.job.source.metered ? walk.child(descriptor, depth) : undefined;
-      early?.catch(() => undefined);
-      const found = await this.#lanes.check(() => lookUp(this.#target, descriptor, { signal: this.#signal }));
-      if (found.error !== undefined) throw found.error;
-      if (typeof found.previous === 'string') {
+      const node = await this.#lacking(descriptor, depth).catch((error: unknown) => {
         this.#tally.read([]);
-        this.#member.declines(descriptor.digest);
-        this.#tally.manifest(descriptor, 'skipped');
-        return;
-      }
-      const node = await (early ?? walk.child(descriptor, depth));
+        throw error;
+      });
+      if (node === undefined) return;
       await this.#named(node, depth);
       await this.#putChild(node, depth);
     });
+  }
+
+  /** Reads a child that the target lacks. Undefined for one that it has. */
+  async #lacking(descriptor: Descriptor, depth: number): Promise<Node | undefined> {
+    const { walk, job } = this.#shared;
+    this.#member.asks(descriptor.digest);
+    const early = this.#fresh && !job.source.metered ? walk.child(descriptor, depth) : undefined;
+    early?.catch(() => undefined);
+    const found = await this.#lanes.check(() => lookUp(this.#target, descriptor, { signal: this.#signal }));
+    if (found.error !== undefined) throw found.error;
+    if (typeof found.previous !== 'string') return early ?? walk.child(descriptor, depth);
+    this.#tally.read([]);
+    this.#member.declines(descriptor.digest);
+    this.#tally.manifest(descriptor, 'skipped');
+    return undefined;
   }
 
   async #putChild(node: Node, depth: number): Promise<void> {

@@ -25,8 +25,8 @@ export class RepositoryMemory {
   }
 
   /**
-   * One task a blob or child manifest: later callers get the first one's promise, also where it failed. A digest that is
-   * named with another size is another thing; one of the two cannot be.
+   * One task a blob or child manifest, while it is under way and once it has succeeded. A failure is for those who waited
+   * for it: the next one tries. A digest that is named with another size is another thing; one of the two cannot be.
    */
   once(
     kind: 'blob' | 'foreign' | 'manifest',
@@ -35,7 +35,10 @@ export class RepositoryMemory {
   ): Promise<void> {
     const key = `${kind} ${digest} ${size}${kind === 'manifest' ? ` ${mediaType}` : ''}`;
     let task = this.#tasks.get(key);
-    if (task === undefined) this.#tasks.set(key, (task = start()));
+    if (task !== undefined) return task;
+    this.#tasks.set(key, (task = start()));
+    // Nothing else comes to stand under the key before this one has settled.
+    task.catch(() => this.#tasks.delete(key));
     return task;
   }
 

@@ -37,6 +37,11 @@ export function resuming(open: OpenBlob, descriptor: Descriptor, policy: ResumeP
   };
 }
 
+/** True for a stream that will give nothing more, and perhaps not say so. */
+function isOver(stream: Readable): boolean {
+  return stream.destroyed || stream.readableEnded;
+}
+
 class ResumingStream extends Readable {
   readonly #open: OpenBlob;
   readonly #size: number;
@@ -105,6 +110,8 @@ class ResumingStream extends Readable {
       else void this.#resume(error);
     };
     stream.once('end', end).once('close', end).on('error', end);
+    // One that is over already tells nothing any more. One with an error may still throw that: it is listened to.
+    if (isOver(stream)) process.nextTick(() => end(stream.errored ?? undefined));
   }
 
   #isGone(): boolean {

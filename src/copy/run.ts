@@ -8,7 +8,7 @@ import { isGuarded, type CopyJob, type CopyTarget } from './job.js';
 import { FIRST_CONNECTIONS, LanesByHost } from './lanes.js';
 import { linkedSignal } from './linked-signal.js';
 import { emptyTargetReport, type TargetReport } from './report.js';
-import type { Shared } from './repository-copy.js';
+import type { Shared } from './destination.js';
 import { RepositoryMemories } from './repository-memory.js';
 import { narrowToPlatform } from './root.js';
 import { TargetGroup } from './target-group.js';

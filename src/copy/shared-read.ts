@@ -129,6 +129,8 @@ export class SharedRead {
       .on('data', (piece: Uint8Array) => this.#pass(piece))
       .once('end', () => this.#finish())
       .once('error', (error) => this.#fail(final(error)));
+    // One that broke before it was listened to tells nothing any more.
+    if (source.destroyed) this.#fail(final(source.errored ?? cutBefore(this.#options.descriptor)));
   }
 
   #follow(reader: Reader): void {
@@ -220,6 +222,10 @@ function final(error: Error): RegferryError {
     retryable: false,
     cause: error,
   });
+}
+
+function cutBefore({ digest }: Descriptor): RegferryError {
+  return new RegferryError('E_CUT', `reading ${digest} broke off before it began`, { digest });
 }
 
 function givenUp({ digest }: Descriptor): RegferryError {

@@ -47,13 +47,17 @@ export class Walk {
     return node;
   }
 
-  /** Reads a manifest that another one named; `depth` is 1 for the children of the root. */
+  /**
+   * Reads a manifest that another one named; `depth` is 1 for the children of the root. A failure is for those who waited
+   * for it: the next one tries.
+   */
   child(descriptor: Descriptor, depth: number): Promise<Node> {
     const known = this.#nodes.get(descriptor.digest);
     if (known !== undefined) return known;
     if (depth > DEPTH) return Promise.reject(this.#tooMuch(`indexes nested deeper than ${DEPTH}`));
     const reading = this.#lanes.check(() => this.#read(descriptor));
     this.#nodes.set(descriptor.digest, reading);
+    reading.catch(() => this.#nodes.delete(descriptor.digest));
     return reading;
   }
 

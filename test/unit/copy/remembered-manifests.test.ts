@@ -69,6 +69,23 @@ describe('a source that remembers manifests', () => {
     });
   });
 
+  it('lets those who waited for a reading that failed fail with it, and the next one read', async () => {
+    let failures = 1;
+    const source = await sourceOf((memory) => ({
+      fetch: (key, op) => {
+        failures -= 1;
+        const error = new RegferryError('E_UNAVAILABLE', 'busy');
+        return failures >= 0 ? Promise.reject(error) : memory.fetch(key, op);
+      },
+    }));
+    const remembered = new RememberedManifests(source);
+    const { digest } = image.root.descriptor;
+    const waiting = Array.from({ length: 5 }, () => remembered.fetch({ digest }));
+    for (const { status } of await Promise.allSettled(waiting)) expect(status).toBe('rejected');
+    expect(started(source)).toEqual(['fetch 0 root']);
+    await remembered.fetch({ digest });
+  });
+
   it('is otherwise the source', async () => {
     const source = await sourceOf(() => ({ metered: true }));
     const remembered = new RememberedManifests(source);

@@ -8,16 +8,31 @@ import { descriptorOf } from '../registry/open-repository.js';
 const blob = descriptorOf(Buffer.from('a'));
 
 describe('what is remembered of a repository', () => {
-  it('is one task a blob, whoever asks and however it ended', async () => {
+  it('is one task a blob while it is under way and once it has succeeded', async () => {
     const memory = new RepositoryMemory();
     let started = 0;
     const start = (): Promise<void> => {
       started += 1;
-      return Promise.reject(new Error('broken'));
+      return Promise.resolve();
     };
-    await expect(memory.once('blob', blob, start)).rejects.toThrow('broken');
-    await expect(memory.once('blob', blob, start)).rejects.toThrow('broken');
+    await Promise.all([memory.once('blob', blob, start), memory.once('blob', blob, start)]);
+    await memory.once('blob', blob, start);
     expect(started).toBe(1);
+  });
+
+  it('is a failure for those alone who waited for it: the next one tries', async () => {
+    const memory = new RepositoryMemory();
+    let started = 0;
+    const start = (): Promise<void> => {
+      started += 1;
+      return started === 1 ? Promise.reject(new Error('broken')) : Promise.resolve();
+    };
+    const waiting = [memory.once('blob', blob, start), memory.once('blob', blob, start)];
+    expect((await Promise.allSettled(waiting)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(started).toBe(1);
+    await memory.once('blob', blob, start);
+    await memory.once('blob', blob, start);
+    expect(started).toBe(2);
   });
 
   it('tells a digest of another size, or of another kind, from the first', async () => {

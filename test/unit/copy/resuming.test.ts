@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
+import { MemoryStore } from '../../../src/content/memory-store.js';
 import type { OpenBlob } from '../../../src/content/store.js';
 import { resuming } from '../../../src/copy/resuming.js';
 import { RegferryError } from '../../../src/errors.js';
@@ -50,6 +51,45 @@ async function* pieces(bytes: Buffer, end: End | undefined): AsyncGenerator<Buff
 
 const bytes = blob(100_000, 9);
 const MiB = 1024 * 1024;
+
+describe('a stream that is over before it is read', () => {
+  const gone = (how: (stream: Readable) => void, options = {}): Readable => {
+    const stream = new Readable({ read: () => undefined, ...options });
+    how(stream);
+    return stream;
+  };
+  const kinds: readonly (readonly [string, () => Readable])[] = [
+    ['destroyed', () => gone((stream) => stream.destroy())],
+    ['destroyed without saying so', () => gone((stream) => stream.destroy(), { emitClose: false })],
+    ['destroyed with an error', () => gone((stream) => stream.on('error', () => undefined).destroy(cut))],
+    ['at its end', () => gone((stream) => stream.resume().push(null), { autoDestroy: false })],
+  ];
+
+  it.each(kinds)('because it is %s is opened again', async (_how, make) => {
+    let opened = 0;
+    const open: OpenBlob = async () => {
+      opened += 1;
+      const stream = opened === 1 ? make() : Readable.from([bytes]);
+      await settled(); // whatever it had to tell, it has told
+      return stream;
+    };
+    const resumed = resuming(open, descriptorOf(bytes), { retries: 1, backoff: () => Promise.resolve() });
+    expect((await read(await resumed({}))).equals(bytes)).toBe(true);
+    expect(opened).toBe(2);
+  });
+
+  it.each(kinds)('because it is %s each time ends the copy', async (_how, make) => {
+    const open = async (): Promise<Readable> => {
+      const stream = make();
+      await settled();
+      return stream;
+    };
+    const resumed = resuming(open, descriptorOf(bytes), { retries: 2, backoff: () => Promise.resolve() });
+    const to = new MemoryStore();
+    const failure = await failureOf(to.put(descriptorOf(bytes), resumed));
+    expect(['E_CUT', 'E_SIZE_MISMATCH']).toContain(failure.code);
+  });
+});
 
 describe('a blob that is read', () => {
   it('is opened once where nothing happens', async () => {

@@ -9,12 +9,12 @@ import { DEPTH, NODES, TREE_BYTES } from '../../../src/spec/limits.js';
 import { OCI_INDEX, SCHEMA1 } from '../../../src/spec/media-types.js';
 import { blob, imageManifest, indexOf, seed, type FixtureImage } from '../../support/fixtures.js';
 import { descriptorOf, failureOf } from '../registry/open-repository.js';
-import { gate, Names, recordedStore, settled, started } from './recorded-store.js';
+import { gate, Names, recordedStore, settled, started, type Overrides } from './recorded-store.js';
 
 const image = imageManifest({ layers: [blob(10, 1)] });
 const index = indexOf([{ image }, { image: imageManifest({ layers: [blob(10, 2)] }) }]);
 
-async function walking(root: FixtureImage, overrides = () => ({})) {
+async function walking(root: FixtureImage, overrides: Overrides = () => ({})) {
   const names = new Names();
   names.image(root);
   const source = recordedStore(names, { host: 'source' }, overrides);
@@ -55,6 +55,24 @@ describe('a walk', () => {
     expect(new Set(nodes).size).toBe(1);
     expect(await walk.child(root.manifest.descriptor, 1)).toBe(root);
     expect(started(source)).toEqual(['fetch :1', 'fetch manifest-1']);
+  });
+
+  it('keeps no failure: it is for those who waited, and the next one reads', async () => {
+    let failures = 1;
+    const { source, walk } = await walking(index, (memory) => ({
+      fetch: (key, op) => {
+        if ('tag' in key || failures === 0) return memory.fetch(key, op);
+        failures -= 1;
+        return Promise.reject(new RegferryError('E_UNAVAILABLE', 'busy'));
+      },
+    }));
+    const root = await walk.root({ tag: '1' });
+    const [child] = root.children;
+    if (child === undefined) throw new Error('no child');
+    const waiting = [walk.child(child, 1), walk.child(child, 1)];
+    expect((await Promise.allSettled(waiting)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect((await walk.child(child, 1)).manifest.descriptor.digest).toBe(child.digest);
+    expect(started(source)).toEqual(['fetch :1', 'fetch manifest-1', 'fetch manifest-1']);
   });
 
   it('goes as deep as indexes are allowed to', async () => {
