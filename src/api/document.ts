@@ -1,5 +1,5 @@
 import type { RegferryError } from '../errors.js';
-import { isDigest, type Digest } from '../spec/digest.js';
+import { parseDigest, type Digest } from '../spec/digest.js';
 import { isJsonObject, own, ownText, parseJson, type JsonObject } from '../spec/json.js';
 import { parseLocation } from '../spec/location.js';
 
@@ -35,7 +35,7 @@ export function readReference(object: JsonObject, bad: Bad): string {
   try {
     parseLocation(reference);
   } catch (cause) {
-    throw bad('a "reference" is no image', cause);
+    throw bad(`a "reference" is no image: ${messageOf(cause)}`, cause);
   }
   return reference;
 }
@@ -43,8 +43,12 @@ export function readReference(object: JsonObject, bad: Bad): string {
 /** The digest in a member of that name. Throws what `bad` makes. */
 export function readDigest(object: JsonObject, name: string, bad: Bad): Digest {
   const value = own(object, name);
-  if (typeof value !== 'string' || !isDigest(value)) throw bad(`a "${name}" is no digest`);
-  return value;
+  if (typeof value !== 'string') throw bad(`a "${name}" is no digest`);
+  try {
+    return parseDigest(value);
+  } catch (cause) {
+    throw bad(`a "${name}" is no digest: ${messageOf(cause)}`, cause);
+  }
 }
 
 /** What a tag was, in the member `previous`: a digest, or null for absent. Throws what `bad` makes. */
@@ -57,4 +61,8 @@ export function readFlag(object: JsonObject, name: string, bad: Bad): boolean {
   const value = own(object, name);
   if (typeof value !== 'boolean') throw bad(`a "${name}" is neither true nor false`);
   return value;
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : '';
 }

@@ -8,6 +8,7 @@ import { backoffDelay } from '../http/retry.js';
 import { sleepFor } from '../http/sleep.js';
 import { createTransport } from '../http/transport.js';
 import { registryOrigin } from '../registry/origin.js';
+import { parseRegistry } from '../spec/registry-name.js';
 import { userAgent } from '../version.js';
 
 /** Options of {@link login}: whose file is written, and how the registry is reached. */
@@ -25,15 +26,16 @@ export interface LoginOutcome {
 
 /**
  * Logs in to a registry, `host[:port]`: asks it whether it takes the user name and password, and stores them only then,
- * with the helper or in the file that the environment names. Throws E_UNAUTHORIZED when the registry does not take them,
+ * with the helper or in the file that the environment names. Throws E_REFERENCE for what is no registry, E_UNAUTHORIZED when the registry does not take them,
  * E_CREDENTIAL_HELPER, E_CONFIG or E_IO when they cannot be stored, and what the transport throws.
  */
 export async function login(
-  registry: string,
+  name: string,
   entered: { readonly username: string; readonly password: string },
   options: LoginOptions,
 ): Promise<LoginOutcome> {
   const { environment, signal } = options;
+  const registry = parseRegistry(name);
   // A login that cannot be kept is not sent anywhere.
   const { loginFile } = environment;
   const known = { username: entered.username, password: new Secret(entered.password) };
@@ -41,12 +43,12 @@ export async function login(
   return { checked, stored: await storeLogin(loginFile, registry, known, { signal }) };
 }
 
-/** Forgets a login. False when there was none. Throws E_CREDENTIAL_HELPER, E_CONFIG and E_IO. */
+/** Forgets a login. False when there was none. Throws E_REFERENCE for what is no registry, E_CREDENTIAL_HELPER, E_CONFIG and E_IO. */
 export async function logout(
   registry: string,
   options: { readonly environment: Environment; readonly signal?: AbortSignal | undefined },
 ): Promise<boolean> {
-  return removeLogin(options.environment.loginFile, registry, { signal: options.signal });
+  return removeLogin(options.environment.loginFile, parseRegistry(registry), { signal: options.signal });
 }
 
 async function check(

@@ -2,7 +2,7 @@ import { link, lstat, mkdir, readdir, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 
-import { algorithmOf, encodedOf, type Digest } from '../spec/digest.js';
+import { algorithmOf, encodedOf, parseDigest, type Digest } from '../spec/digest.js';
 import { guarded, hasCode } from './file-error.js';
 import {
   fileStream,
@@ -191,7 +191,7 @@ export class LayoutFiles {
 
   async #makeBlobFolder(digest: Digest): Promise<string> {
     const blobs = join(this.root, 'blobs');
-    const folder = join(blobs, algorithmOf(digest));
+    const folder = join(blobs, algorithmOf(parseDigest(digest)));
     await this.makeFolder(blobs, this.root);
     await this.makeFolder(folder, blobs);
     return folder;
@@ -203,6 +203,8 @@ export class LayoutFiles {
   }
 
   #blobPath(digest: Digest): string {
-    return join(this.root, 'blobs', algorithmOf(digest), encodedOf(digest));
+    // A caller may have made it of any text, and then it could lead anywhere.
+    const checked = parseDigest(digest);
+    return join(this.root, 'blobs', algorithmOf(checked), encodedOf(checked));
   }
 }

@@ -6,11 +6,8 @@ import { parseContentRange } from '../http/headers.js';
 import type { HttpResponse } from '../http/message.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { scopeOf, type RepositoryContext } from './context.js';
+import { blobPath } from './endpoints.js';
 import { isWebPage } from './web-page.js';
-
-function blobPath(context: RepositoryContext, descriptor: Descriptor): string {
-  return `/v2/${context.repository}/blobs/${descriptor.digest}`;
-}
 
 /**
  * HEAD of a blob (spec end-2). True only for a 200 whose Content-Length, where there is one, is the descriptor's size.
@@ -24,7 +21,7 @@ export async function hasBlob(
 ): Promise<boolean> {
   const response = await context.client.send({
     method: 'HEAD',
-    target: blobPath(context, descriptor),
+    target: blobPath(context.repository, descriptor.digest),
     scopes: [scopeOf(context)],
     retry,
     signal: op.signal,
@@ -71,7 +68,7 @@ function getBlob(
 ): Promise<HttpResponse> {
   return context.client.send({
     method: 'GET',
-    target: blobPath(context, descriptor),
+    target: blobPath(context.repository, descriptor.digest),
     scopes: [scopeOf(context)],
     headers: offset > 0 ? { range: `bytes=${offset}-` } : {},
     signal: op.signal,
@@ -92,7 +89,7 @@ async function openWhole(
   await response.discard();
   throw new RegferryError(
     'E_SIZE_MISMATCH',
-    `GET ${context.client.registry}${blobPath(context, descriptor)}: expected ${descriptor.size} bytes, the registry announces ${Number(length)}`,
+    `GET ${context.client.registry}${blobPath(context.repository, descriptor.digest)}: expected ${descriptor.size} bytes, the registry announces ${Number(length)}`,
     { side: context.client.side, digest: descriptor.digest },
   );
 }

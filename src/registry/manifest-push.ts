@@ -2,9 +2,10 @@ import type { Manifest, Op } from '../content/store.js';
 import { RegferryError, detailsOf, isRegferryError, type ErrorCode } from '../errors.js';
 import type { HttpResponse } from '../http/message.js';
 import { isRetryableStatus } from '../http/retry.js';
-import { algorithmOf } from '../spec/digest.js';
+import { algorithmOf, isDigest } from '../spec/digest.js';
 import { blobsOf, viewManifest } from '../spec/manifest.js';
 import { scopeOf, type RepositoryContext } from './context.js';
+import { digestQuery, manifestPath } from './endpoints.js';
 import { digestHeader } from './manifests.js';
 import { settleRefusal } from './immutable-tag.js';
 import { isWebPage } from './web-page.js';
@@ -41,8 +42,8 @@ async function putOnce(context: RepositoryContext, manifest: Manifest, name: str
   const { client, repository } = context;
   const { bytes, descriptor } = manifest;
   // A tagged manifest is known by its sha256, unless the registry understands which digest it is to have (zot, olareg).
-  const wanted = algorithmOf(descriptor.digest) === 'sha256' ? '' : `?digest=${descriptor.digest}`;
-  const target = `/v2/${repository}/manifests/${name}${wanted}`;
+  const wanted = algorithmOf(descriptor.digest) === 'sha256' ? '' : `?${digestQuery(descriptor.digest)}`;
+  const target = manifestPath(repository, isDigest(name) ? { digest: name } : { tag: name }) + wanted;
   const send = (retry: boolean): Promise<HttpResponse> =>
     client.send({
       method: 'PUT',

@@ -9,12 +9,13 @@ import { MANIFEST_ACCEPT, cleanMediaType } from '../spec/media-types.js';
 import { schema1Refusal } from '../spec/schema1.js';
 import { scopeOf, type RepositoryContext } from './context.js';
 import { getDocument, type Document } from './document.js';
+import { manifestPath } from './endpoints.js';
 import { isWebPage } from './web-page.js';
 
 function manifestCall(context: RepositoryContext, method: 'GET' | 'HEAD', key: ManifestKey, op: Op) {
   return {
     method,
-    target: `/v2/${context.repository}/manifests/${'tag' in key ? key.tag : key.digest}`,
+    target: manifestPath(context.repository, key),
     scopes: [scopeOf(context)],
     headers: { accept: MANIFEST_ACCEPT },
     signal: op.signal,
@@ -72,7 +73,7 @@ export async function fetchManifest(context: RepositoryContext, key: ManifestKey
 function manifestOf(context: RepositoryContext, key: ManifestKey, document: Document): Manifest {
   const { response, bytes } = document;
   const contentType = response.headers.get('content-type');
-  const what = `${context.client.registry}/v2/${context.repository}/manifests/${'tag' in key ? key.tag : key.digest}`;
+  const what = context.client.registry + manifestPath(context.repository, key);
   const expected = 'digest' in key ? key : { digest: digestHeader(response) };
   const declared = 'digest' in key ? key.mediaType : undefined;
   const mismatch = (code: ErrorCode, why: string): RegferryError => {

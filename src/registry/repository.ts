@@ -12,6 +12,7 @@ import type {
   PutOutcome,
 } from '../content/store.js';
 import type { Descriptor } from '../spec/descriptor.js';
+import { parseRepositoryPath, parseTag } from '../spec/reference.js';
 import { hasBlob, openBlob } from './blobs.js';
 import type { RegistryClient } from './client.js';
 import type { RepositoryContext } from './context.js';
@@ -38,7 +39,8 @@ export class Repository implements ContentTarget {
   readonly #upload: UploadPolicy;
 
   constructor(options: RepositoryOptions) {
-    const { client, repository, access = 'pull' } = options;
+    const { client, access = 'pull' } = options;
+    const repository = parseRepositoryPath(options.repository);
     const { answerTimeoutMs } = options.upload;
     this.#context = { client, repository, access, repeats: options.upload, answerTimeoutMs };
     this.#upload = options.upload;
@@ -86,7 +88,7 @@ export class Repository implements ContentTarget {
     return putManifest(this.#context, manifest, manifest.descriptor.digest, op);
   }
 
-  tag(manifest: Manifest, tag: string, op: Op = {}): Promise<void> {
-    return putManifest(this.#context, manifest, tag, op);
+  async tag(manifest: Manifest, tag: string, op: Op = {}): Promise<void> {
+    return putManifest(this.#context, manifest, parseTag(tag), op);
   }
 }

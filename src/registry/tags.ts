@@ -6,6 +6,7 @@ import { printable } from '../spec/printable.js';
 import { isTag } from '../spec/reference.js';
 import { scopeOf, type RepositoryContext } from './context.js';
 import { getDocument } from './document.js';
+import { tagsPath } from './endpoints.js';
 import { TAG_LIMITS, type TagLimits } from './limits.js';
 import { handedLocation } from './location.js';
 
@@ -23,7 +24,7 @@ export async function* listTags(
 ): AsyncGenerator<string> {
   const seen = new Set<string>();
   const pages = new Set<string>();
-  let target: string | undefined = `/v2/${context.repository}/tags/list?n=${PAGE}`;
+  let target: string | undefined = tagsPath(context.repository, PAGE);
   while (target !== undefined) {
     if (pages.has(target)) throw failure(context, 'E_REFUSED', 'its pages lead in a circle');
     if (pages.size >= limits.pages) {

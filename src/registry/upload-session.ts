@@ -4,8 +4,9 @@ import { parseUploadRange } from '../http/headers.js';
 import { UPLOAD_ANSWER_TIMEOUT_MS } from '../http/limits.js';
 import type { HttpHeaders, HttpResponse, RequestBody } from '../http/message.js';
 import { appendQuery } from '../http/url.js';
-import { algorithmOf, type Digest } from '../spec/digest.js';
+import type { Digest } from '../spec/digest.js';
 import { scopeOf, type RepositoryContext } from './context.js';
+import { digestQuery, mountPath, uploadsPath } from './endpoints.js';
 import { LARGEST_CHUNK_BYTES, LEAST_MAXIMUM_BYTES } from './limits.js';
 import { handedLocation } from './location.js';
 import { pullScope } from './scopes.js';
@@ -35,7 +36,7 @@ export class UploadSession {
    * would then apply their rules for chunks (openai/tart#179).
    */
   async finish(digest: Digest, body: RequestBody, start: number | undefined, op: Op): Promise<void> {
-    const target = appendQuery(this.#location, `digest=${digest}`);
+    const target = appendQuery(this.#location, digestQuery(digest));
     const response = await this.#send('PUT', target, body, contentRange(start, body), op);
     if (isDone(response)) return response.discard();
     throw await this.#context.client.failure(response, 'PUT', op);
@@ -138,9 +139,7 @@ export async function startUpload(
 ): Promise<UploadStart> {
   const mounting = mountFrom === undefined ? undefined : await tryMount(context, digest, mountFrom, op);
   if (mounting !== undefined) return mounting;
-  const algorithm = algorithmOf(digest);
-  const query = algorithm === 'sha256' ? '' : `?digest-algorithm=${algorithm}`;
-  const response = await post(context, query, undefined, op);
+  const response = await post(context, uploadsPath(context.repository, digest), undefined, op);
   if (response.status === 202) return { mounted: false, session: await openedSession(context, response) };
   throw await context.client.failure(response, 'POST', op);
 }
@@ -156,7 +155,7 @@ async function tryMount(
   op: Op,
 ): Promise<UploadStart | undefined> {
   try {
-    const response = await post(context, `?mount=${digest}&from=${mountFrom}`, mountFrom, op);
+    const response = await post(context, mountPath(context.repository, digest, mountFrom), mountFrom, op);
     if (response.status === 202) return { mounted: false, session: await openedSession(context, response) };
     if (response.status !== 201) throw await context.client.failure(response, 'POST', op);
     await response.discard();
@@ -180,14 +179,14 @@ function isMountRefusal({ code, status }: RegferryError): boolean {
 
 function post(
   context: RepositoryContext,
-  query: string,
+  target: string,
   mountFrom: string | undefined,
   op: Op,
 ): Promise<HttpResponse> {
   const own = mountFrom === context.repository;
   return context.client.send({
     method: 'POST',
-    target: `/v2/${context.repository}/blobs/uploads/${query}`,
+    target,
     scopes: [scopeOf(context), ...(mountFrom === undefined || own ? [] : [pullScope(mountFrom)])],
     body: { length: 0, type: OCTETS, open: () => Buffer.alloc(0) },
     retry: !own,
@@ -201,7 +200,7 @@ async function openedSession(context: RepositoryContext, response: HttpResponse)
   if (location === undefined) {
     throw new RegferryError(
       'E_REFUSED',
-      `POST ${context.client.registry}/v2/${context.repository}/blobs/uploads/ answered 202 without a Location, so there is nowhere to upload to`,
+      `POST ${context.client.registry}, open an upload in ${context.repository}: it answered 202 without a Location, so there is nowhere to upload to`,
       { side: context.client.side, status: 202 },
     );
   }

@@ -1,6 +1,6 @@
 import { isDigest } from '../spec/digest.js';
 import type { Digest } from '../spec/digest.js';
-import { parseRepository } from '../spec/reference.js';
+import { parseRepositoryPath } from '../spec/reference.js';
 import { Refusal } from './refusal.js';
 
 /** A digest out of a path or a query. Throws a 400 for anything but sha256 and sha512 in lower-case hex. */
@@ -12,7 +12,7 @@ export function digestParameter(text: string | null): Digest {
 /** True for a name that a repository can have. */
 export function isRepositoryName(text: string): boolean {
   try {
-    return parseRepository(`registry.invalid/${text}`).repository === text;
+    return parseRepositoryPath(text) === text;
   } catch {
     return false;
   }

@@ -82,6 +82,12 @@ export function parseRepository(text: string): Reference {
   throw badRepository(text, port ? 'the repository is missing after the registry' : 'leave out the tag');
 }
 
+/** Checks the path of a repository in its registry, such as `library/alpine`. Throws E_REFERENCE. */
+export function parseRepositoryPath(text: string): string {
+  if (text.length <= LONGEST_PATH && PATH.test(text)) return text;
+  throw badRepository(text, text.length > LONGEST_PATH ? 'it is too long' : whyNotPath(text));
+}
+
 /** True when two registry names are the same registry, however they are spelled; see {@link canonicalRegistry}. */
 export function sameRegistry(a: string, b: string): boolean {
   return canonicalRegistry(a) === canonicalRegistry(b);

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -6,8 +7,10 @@ import { copy } from '../../src/api/copy.js';
 import { copyTags } from '../../src/api/copy-tags.js';
 import { createRegistry } from '../../src/api/registry.js';
 import { serve } from '../../src/api/serve.js';
+import { openLayout } from '../../src/content/layout-store.js';
 import { MemoryStore } from '../../src/content/memory-store.js';
 import type { RegferryEvent } from '../../src/copy/events.js';
+import type { Digest } from '../../src/spec/digest.js';
 import { commandLine, type CommandLineResult } from '../support/command-line.js';
 import { blob, imageManifest, indexOf, seed } from '../support/fixtures.js';
 import { indexEntries, writeNamedLayout, REF_NAME } from '../support/named-layout.js';
@@ -162,5 +165,21 @@ describe('a tag that a program gives', () => {
     await expect(store.tag(image.root, tag)).rejects.toMatchObject(refusal);
     expect(registry.log).toEqual([]);
     await client.close();
+  });
+
+  it('is refused where it is a digest that leads elsewhere, by registries and layouts alike', async () => {
+    const digest = 'sha256:../../../outside' as Digest;
+    const descriptor = { mediaType: 'application/octet-stream', digest, size: 7 };
+    const layout = await openLayout(folder, { access: 'write', create: true });
+    const client = createRegistry();
+    for (const store of [layout, client.repository(`${registry.host}/mine`, 'push')]) {
+      const bytes = (): Promise<Readable> => Promise.resolve(Readable.from([Buffer.from('outside')]));
+      for (const work of [store.has(descriptor), store.open(descriptor), store.put(descriptor, bytes)]) {
+        await expect(work).rejects.toMatchObject({ code: 'E_REFERENCE' });
+      }
+      await expect(store.resolve({ digest })).rejects.toMatchObject({ code: 'E_REFERENCE' });
+    }
+    expect(registry.log).toEqual([]);
+    await Promise.all([client.close(), layout.close()]);
   });
 });

@@ -1,11 +1,11 @@
 import type { StoredLogin } from '../../auth/login.js';
 import { RegferryError } from '../../errors.js';
+import { parseRegistry } from '../../spec/registry-name.js';
 import { type Call, command, type Command } from '../command.js';
 import type { Option, Values } from '../option.js';
 import { type ConnectionOptions, connectionOptions, logOptions, type OutputOptions } from '../options.js';
 import { readPassword } from '../password.js';
 import { ask } from '../prompt.js';
-import { parseRegistry } from '../registry-argument.js';
 import { requestOptions } from '../request-options.js';
 import { registryOptions, type SideValues } from '../side-options.js';
 

@@ -1,7 +1,7 @@
+import { parseRegistry } from '../../spec/registry-name.js';
 import { type Call, command, type Command } from '../command.js';
 import type { Values } from '../option.js';
 import { logOptions, type OutputOptions } from '../options.js';
-import { parseRegistry } from '../registry-argument.js';
 import { authfileOption } from './login.js';
 
 interface LogoutValues extends Omit<OutputOptions, 'json'> {

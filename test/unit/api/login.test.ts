@@ -90,4 +90,13 @@ describe('a login', () => {
     ]);
     expect(JSON.stringify(events)).not.toContain('secret');
   });
+
+  it.each(['r.example.com/../x', 'r.example.com#x', 'user@r.example.com', 'https://r.example.com', 'word'])(
+    'has to be for a registry: not for %s',
+    async (name) => {
+      const refusal = { code: 'E_REFERENCE' };
+      await expect(login(name, { username: 'ann', password: 'x' }, options())).rejects.toMatchObject(refusal);
+      await expect(logout(name, options())).rejects.toMatchObject(refusal);
+    },
+  );
 });

@@ -94,6 +94,18 @@ describe('a plan file', () => {
   });
 });
 
+describe('a name in a plan file', () => {
+  it.each(['../../victim', 'app:x#y', 'app:x?tag=latest', 'app:..%2f'])(
+    'is told where it is none: %s',
+    (name) => {
+      const broken = text.replace('app:prod', name);
+      expect(() => parsePlan(broken)).toThrow(expect.objectContaining({ code: 'E_CONFIG' }));
+      expect(() => parsePlan(broken)).toThrow(name);
+      expect(() => parsePlan(text.replace(digest, name))).toThrow(`"${name}" is not a digest`);
+    },
+  );
+});
+
 function unseen(): TargetPlan {
   const one = target();
   Reflect.deleteProperty(one, 'previous');

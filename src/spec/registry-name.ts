@@ -1,9 +1,9 @@
 import { RegferryError } from '../errors.js';
-import { printable } from '../spec/printable.js';
-import { parseReference, withoutUser } from '../spec/reference.js';
+import { printable } from './printable.js';
+import { parseReference, withoutUser } from './reference.js';
 
 /**
- * The registry that an argument names: `host[:port]`, by the rules of image references. Throws E_REFERENCE for anything
+ * The registry that a text names: `host[:port]`, by the rules of image references. Throws E_REFERENCE for anything
  * else, saying what to leave out or to add.
  */
 export function parseRegistry(text: string): string {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import { parseRegistry } from '../../../src/cli/registry-argument.js';
+import { parseRegistry } from '../../../src/spec/registry-name.js';
 
-describe('a registry as an argument', () => {
+describe('the name of a registry', () => {
   it.each([
     ['registry.example.com', 'registry.example.com'],
     ['registry.example.com:5000', 'registry.example.com:5000'],
