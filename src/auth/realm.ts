@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 
 import { RegferryError, type Hint } from '../errors.js';
 import { addressClass, type AddressClass } from '../http/address-class.js';
+import { bareHost } from '../http/url.js';
 
 /** A token service, found safe to ask. */
 export interface Realm {
@@ -15,7 +16,7 @@ export interface Realm {
 
 /** What the spelling of a host alone tells; any other name is judged by its addresses, when it is connected to. */
 function spelledClass(hostname: string): AddressClass | undefined {
-  const host = hostname.replace(/^\[|\]$|\.$/g, '');
+  const host = bareHost(hostname).replace(/\.$/, '');
   if (host === 'localhost' || host.endsWith('.localhost')) return 'loopback';
   return isIP(host) === 0 ? undefined : addressClass(host);
 }

@@ -1,4 +1,4 @@
-import { Socket } from 'node:net';
+import { Socket, isIP } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { createSecureContext, type SecureContext } from 'node:tls';
 
@@ -9,6 +9,7 @@ import { addressClass, type AddressClass } from './address-class.js';
 import { guardedLookup, refusedLiteral, type AddressGuard } from './address-guard.js';
 import { FAMILY_ATTEMPT_MS, HEADER_SIZE_LIMIT, KEEP_ALIVE_MAX_MS, KEEP_ALIVE_MS } from './limits.js';
 import { ProxyFailure } from './proxy-failure.js';
+import { bareHost } from './url.js';
 import { WarmSockets } from './warm-sockets.js';
 
 /** How the connections to one origin are made. */
@@ -165,7 +166,7 @@ export class Connections {
       ...(guard === undefined ? {} : { lookup: guardedLookup(guard) }),
     });
     return (options, callback) => {
-      const socket = connect(options, (...result) => {
+      const socket = connect(withBareHosts(options), (...result) => {
         const address = result[0] === null ? result[1].remoteAddress : undefined;
         if (address !== undefined) onAddress(address);
         callback(...result);
@@ -216,6 +217,17 @@ function secureContext(
   }
 }
 
+/** Whoever connects may spell an IPv6 address as URLs do. An address is no name for TLS (RFC 6066 3). */
+function withBareHosts(options: buildConnector.Options): buildConnector.Options {
+  // undici gives null where it knows none, whatever its types say
+  const servername = bareHost(options.servername || '');
+  return {
+    ...options,
+    servername: isIP(servername) === 0 ? servername : '',
+    hostname: bareHost(options.hostname),
+  };
+}
+
 function tunnelled(connect: buildConnector.connector): buildConnector.connector {
   return (options, callback) => {
     connect(options, (...result) => {
@@ -226,7 +238,7 @@ function tunnelled(connect: buildConnector.connector): buildConnector.connector 
 }
 
 function hostnameOf(origin: string): string {
-  return new URL(origin).hostname.replace(/^\[|\]$/g, '');
+  return bareHost(new URL(origin).hostname);
 }
 
 function literalClass(origin: string): AddressClass | undefined {

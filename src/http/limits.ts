@@ -25,6 +25,9 @@ export const IDLE_TIMEOUT_MS = 60_000;
 /** Milliseconds for the name lookup, TCP, the proxy's tunnel and TLS; each of them. */
 export const CONNECT_TIMEOUT_MS = 10_000;
 
+/** Milliseconds that a port of this machine may say nothing to TLS before it is asked in plain HTTP as well. */
+export const PROBE_SILENCE_MS = 1_000;
+
 /** Milliseconds from the last byte of an upload to the answer: registries hash and move the blob before they answer. */
 export const UPLOAD_ANSWER_TIMEOUT_MS: number = 15 * 60_000;
 

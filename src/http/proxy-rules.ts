@@ -2,6 +2,7 @@ import { BlockList, isIP } from 'node:net';
 
 import { RegferryError } from '../errors.js';
 import { addressClass } from './address-class.js';
+import { bareHost } from './url.js';
 
 /** The values of HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
 export interface ProxyRules {
@@ -26,7 +27,7 @@ export function proxyFor(origin: string, rules: ProxyRules): Proxy | undefined {
   const { protocol, hostname, port } = new URL(origin);
   const secure = protocol === 'https:';
   const value = (secure ? rules.https : rules.http)?.trim() ?? '';
-  const host = hostname.replace(/^\[|\]$|\.$/g, '').toLowerCase();
+  const host = bareHost(hostname).replace(/\.$/, '').toLowerCase();
   if (value === '' || isLoopback(host)) return undefined;
   const actualPort = port === '' ? (secure ? '443' : '80') : port;
   const entries = (rules.no ?? '').toLowerCase().split(/[\s,]+/);

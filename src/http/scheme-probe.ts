@@ -5,6 +5,7 @@ import { RegferryError, abortError } from '../errors.js';
 import { errorCode } from './error-code.js';
 import { CONNECT_TIMEOUT_MS } from './limits.js';
 import { isNotTls } from './tls-error.js';
+import { bareHost } from './url.js';
 
 /** Limits of a probe. */
 export interface ProbeOptions {
@@ -14,7 +15,7 @@ export interface ProbeOptions {
 }
 
 /**
- * Whether a port speaks TLS: a bare handshake that accepts any certificate and sends no request. True when the
+ * Whether a port of a host (an IPv6 address in brackets) speaks TLS: a bare handshake that accepts any certificate and sends no request. True when the
  * handshake completes or fails in a way that only a TLS server fails (an alert); false only for an answer that is not
  * TLS, or a close before the handshake. Throws E_NETWORK when nothing listens, E_TIMEOUT when nothing is answered,
  * E_ABORTED. Meant for loopback registries, the only ones where plain http needs no option.
@@ -22,7 +23,7 @@ export interface ProbeOptions {
 export async function speaksTls(host: string, port: number, options: ProbeOptions = {}): Promise<boolean> {
   const { signal } = options;
   if (signal?.aborted === true) throw abortError(signal);
-  const name = host.replace(/^\[|\]$/g, '');
+  const name = bareHost(host);
   const socket = connect({
     host: name,
     port,

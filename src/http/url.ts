@@ -32,6 +32,11 @@ export function splitUrl(raw: string): SplitUrl {
   return { origin, path: rest.startsWith('/') ? rest : `/${rest}` };
 }
 
+/** A host as sockets and address lists take it: an IPv6 address without the brackets that URLs put around it. */
+export function bareHost(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, '');
+}
+
 /** True when two URLs (or origins) have scheme, host and port in common; `:443` and `:80` count as left out. */
 export function sameOrigin(a: string, b: string): boolean {
   try {

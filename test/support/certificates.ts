@@ -95,6 +95,7 @@ async function makeCertificates(): Promise<TestCertificates> {
     `extendedKeyUsage = serverAuth\nsubjectAltName = ${[
       ...['localhost', 'registry.test', ...names].map((name) => `DNS:${name}`),
       'IP:127.0.0.1',
+      'IP:::1',
     ].join(',')}`;
   // One after the other: openssl ca keeps a serial number and a database in files.
   const server = await issue('server', servedFor([]), valid);

@@ -17,6 +17,8 @@ describe('a loopback host', () => {
     '127.9.8.7',
     '[::1]:5000',
     '[::1]',
+    '[0:0:0:0:0:0:0:1]:5000',
+    '[::ffff:127.0.0.1]:5000',
   ])('is %s', (host) => {
     expect(isLoopbackHost(host)).toBe(true);
   });
@@ -27,6 +29,9 @@ describe('a loopback host', () => {
     '127.example.com',
     '127.0.0.1.example.com',
     '[::2]:5000',
+    '[::]:5000',
+    '0.0.0.0:5000',
+    '[fe80::1]:5000',
     '10.0.0.1:5000',
     'docker.io',
     'registry.example.com:5000',
