@@ -33,6 +33,7 @@ export type {
 export type { BlobState, CopyEvent, RegferryEvent } from './copy/events.js';
 export type { BlobCounts, CopyPlan, CopyReport, TargetPlan, TargetReport } from './copy/report.js';
 export type {
+  Certainty,
   ContentSource,
   ContentTarget,
   LeftOutName,
@@ -45,6 +46,7 @@ export type {
   PutManifestOptions,
   PutOptions,
   PutOutcome,
+  ResolveOptions,
   TagsOptions,
 } from './content/store.js';
 export { openLayout, LayoutStore } from './content/layout-store.js';

@@ -17,7 +17,10 @@ export function expectedRequests(
   const checks = sum((one) => one.blobs.copied + one.blobs.mounted + one.blobs.skipped);
   const written = targets.filter(({ changed }) => changed);
   // A guarded tag is looked at once more just before it is written.
-  const looks = guarded ? written.filter(({ previous }) => previous !== undefined).length : 0;
+  // That one is absent is asked twice each time, by HEAD and by GET.
+  const known = written.filter(({ previous }) => previous !== undefined).length;
+  const absent = targets.filter(({ previous }) => previous === null).length;
+  const looks = guarded ? known + 2 * absent : 0;
   return {
     source: 1 + most(targets.map(childrenCopied)) + blobs.copied,
     target:

@@ -21,7 +21,7 @@ export interface ImageDigest {
 }
 
 /**
- * The digest of an image, by HEAD alone where the registry tells it there; a manifest for `platform` is read to find it.
+ * The digest of an image, by HEAD alone where the registry tells it there, else by GET; a manifest for `platform` is read to find it.
  * Throws E_NOT_FOUND, E_NO_SUCH_PLATFORM and what reaching a registry throws.
  */
 export async function digest(image: string, options: ImageOptions = {}): Promise<ImageDigest> {
@@ -73,8 +73,10 @@ async function reading<T>(
 
 async function resolved(from: OpenedSource, signal: AbortSignal): Promise<Descriptor> {
   const { store, key } = from;
-  // A HEAD that says "absent" says nothing more; the GET has the registry's own words.
-  return (await store.resolve(key, { signal })) ?? (await store.fetch(key, { signal })).descriptor;
+  return (
+    (await store.resolve(key, { signal, certainty: 'proved' })) ??
+    (await store.fetch(key, { signal })).descriptor
+  );
 }
 
 async function fetched(

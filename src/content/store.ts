@@ -8,6 +8,25 @@ export interface Op {
   readonly signal?: AbortSignal | undefined;
 }
 
+/**
+ * How sure an answer about a manifest has to be. At a registry it comes by HEAD, and some registries, proxies and storages
+ * answer that in another way than GET:
+ *
+ * - `hint`: HEAD's word alone, for what costs some work at most if it is wrong; where it is refused, that counts as absent;
+ * - `likely`: GET is asked, once, where HEAD is refused, or says "absent" in an answer that does not look like a registry's;
+ * - `proved`: GET is asked, once, wherever HEAD does not say what is there. Absence is then E_NOT_FOUND, in the registry's
+ *   own words.
+ *
+ * Stores that see their content themselves need not know the difference.
+ */
+export type Certainty = 'hint' | 'likely' | 'proved';
+
+/** Options of {@link ContentSource.resolve}. */
+export interface ResolveOptions extends Op {
+  /** @default 'likely' */
+  readonly certainty?: Certainty | undefined;
+}
+
 /** How to open a blob's bytes. */
 export interface OpenOptions extends Op {
   /** First byte wanted, counted from 0. @default 0 */
@@ -73,8 +92,11 @@ export interface ContentSource {
   toString(): string;
   /** Told that so many requests are about to be made at once, for stores that have to connect first. Never throws. */
   prepare?(requests: number, op?: Op): void;
-  /** HEAD. Undefined only after a clean "not found"; a size of -1 means that the server did not tell. */
-  resolve(key: ManifestKey, op?: Op): Promise<Descriptor | undefined>;
+  /**
+   * HEAD, and GET where {@link ResolveOptions.certainty} asks for it. Undefined only after a clean "not found"; a size of -1
+   * means that the server did not tell.
+   */
+  resolve(key: ManifestKey, options?: ResolveOptions): Promise<Descriptor | undefined>;
   /** One GET: the descriptor (digest computed here) and the bytes. Throws E_NOT_FOUND, E_DIGEST_MISMATCH, E_SIZE_MISMATCH, E_LIMIT. */
   fetch(key: ManifestKey, op?: Op): Promise<Manifest>;
   /** The raw bytes of a blob. */

@@ -1,4 +1,4 @@
-import type { ContentSource, ContentTarget, ManifestKey } from '../content/store.js';
+import type { Certainty, ContentSource, ContentTarget, ManifestKey } from '../content/store.js';
 import type { Digest } from '../spec/digest.js';
 import type { Platform } from '../spec/platform.js';
 import type { CopyEvent } from './events.js';
@@ -70,4 +70,12 @@ export function isGuarded(job: CopyJob): boolean {
     job.sourceGuard !== undefined ||
     job.targets.some(({ expect, guard }) => expect !== undefined || guard !== undefined)
   );
+}
+
+/**
+ * How sure a job has to be of what its tags are. What a plan, a promotion or a guard goes by has to be proved. Else it is
+ * only told, and a registry's own word for "absent" is taken, which saves every new copy a request.
+ */
+export function certaintyOf(job: CopyJob): Certainty {
+  return isGuarded(job) || job.dryRun ? 'proved' : 'likely';
 }

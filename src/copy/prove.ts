@@ -67,10 +67,11 @@ export async function prove(proof: Proof): Promise<void> {
 /** Whether what was written is there by digest: if not, nobody moved the tag, the registry rewrote the manifest. */
 async function isKept({ target, expected, signal }: Proof): Promise<boolean> {
   try {
-    return (await target.resolve({ digest: expected.descriptor.digest }, { signal })) !== undefined;
+    const key = { digest: expected.descriptor.digest };
+    return (await target.resolve(key, { signal, certainty: 'proved' })) !== undefined;
   } catch (error) {
     throwIfAborted(signal);
-    if (isRegferryError(error)) return true;
+    if (isRegferryError(error)) return error.code !== 'E_NOT_FOUND';
     throw error;
   }
 }

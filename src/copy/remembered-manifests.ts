@@ -7,6 +7,7 @@ import type {
   Op,
   OpenOptions,
   Place,
+  ResolveOptions,
   TagsOptions,
 } from '../content/store.js';
 import type { Descriptor } from '../spec/descriptor.js';
@@ -57,8 +58,8 @@ export class RememberedManifests implements ContentSource {
     this.#source.prepare?.(requests, op);
   }
 
-  async resolve(key: ManifestKey, op?: Op): Promise<Descriptor | undefined> {
-    const found = await this.#source.resolve(key, op);
+  async resolve(key: ManifestKey, options?: ResolveOptions): Promise<Descriptor | undefined> {
+    const found = await this.#source.resolve(key, options);
     if ('tag' in key && found !== undefined) this.#digests.set(key.tag, found.digest);
     return found;
   }

@@ -99,7 +99,8 @@ export class RepositoryCopy {
     this.#member.asks(descriptor.digest);
     const early = this.#fresh && !job.source.metered ? walk.child(descriptor, depth) : undefined;
     early?.catch(() => undefined);
-    const found = await this.#lanes.check(() => lookUp(this.#target, descriptor, { signal: this.#signal }));
+    const op = { signal: this.#signal };
+    const found = await this.#lanes.check(() => lookUp(this.#target, descriptor, op, 'hint'));
     if (found.error !== undefined) throw found.error;
     if (typeof found.previous !== 'string') return early ?? walk.child(descriptor, depth);
     this.#tally.read([]);

@@ -133,7 +133,8 @@ async function settledByHead(
   const { source, key, headFirst = false, signal } = job;
   if (!source.metered && !headFirst) return undefined;
   if (job.platform !== undefined || job.sourceGuard !== undefined) return undefined;
-  const head = await lanes.of(hostKey(source)).check(() => source.resolve(key, { signal }));
+  const op = { signal, certainty: 'hint' } as const;
+  const head = await lanes.of(hostKey(source)).check(() => source.resolve(key, op));
   if (head === undefined) return undefined;
   const held = await Promise.all(groups.map((group) => group.holds(head.digest)));
   if (held.includes(false)) return undefined;

@@ -1,4 +1,4 @@
-import type { ContentTarget, ManifestKey, Op } from '../content/store.js';
+import type { Certainty, ContentTarget, ManifestKey, Op } from '../content/store.js';
 import { isRegferryError, type RegferryError } from '../errors.js';
 import type { CopyTarget } from './job.js';
 import type { Previous } from './prove.js';
@@ -14,20 +14,32 @@ export type TagState =
   | { readonly error: RegferryError };
 
 /**
- * Asks what a tag is now. A login that is refused means "unknown", since some registries let people write what they may
- * not list; any other failure stays a failure and is never taken for "absent".
+ * Asks what a tag is now, as surely as the answer is needed: see {@link lookUp}. A target without a tag has no state.
  */
-export async function tagState(target: CopyTarget, op: Op): Promise<TagState> {
+export async function tagState(
+  target: CopyTarget,
+  op: Op,
+  certainty: Certainty = 'likely',
+): Promise<TagState> {
   if (target.tag === undefined) return { previous: undefined };
-  return lookUp(target.store, { tag: target.tag }, op);
+  return lookUp(target.store, { tag: target.tag }, op, certainty);
 }
 
-/** The same for a manifest that is pushed by digest alone. */
-export async function lookUp(store: ContentTarget, key: ManifestKey, op: Op): Promise<TagState> {
+/**
+ * Asks what a tag or digest is now. A login that is refused means "unknown", since some registries let people write what
+ * they may not list; any other failure stays a failure and is never taken for "absent".
+ */
+export async function lookUp(
+  store: ContentTarget,
+  key: ManifestKey,
+  op: Op,
+  certainty: Certainty = 'likely',
+): Promise<TagState> {
   try {
-    return { previous: (await store.resolve(key, op))?.digest ?? null };
+    return { previous: (await store.resolve(key, { ...op, certainty }))?.digest ?? null };
   } catch (error) {
     if (!isRegferryError(error)) throw error;
+    if (certainty === 'proved' && error.code === 'E_NOT_FOUND') return { previous: null };
     const unknown = error.code === 'E_UNAUTHORIZED' || error.code === 'E_DENIED';
     return unknown ? { previous: undefined, unknown: error } : { error };
   }

@@ -3,7 +3,7 @@ import type { ContentTarget, Op } from '../content/store.js';
 import { RegferryError, throwIfAborted, withSide } from '../errors.js';
 import { gather } from './gather.js';
 import { brokenGuard, movedMeanwhile } from './guards.js';
-import { isGuarded, type CopyTarget } from './job.js';
+import { certaintyOf, isGuarded, type CopyTarget } from './job.js';
 import { prove } from './prove.js';
 import { emptyTargetReport, settle, type TargetReport } from './report.js';
 import type { Shared } from './destination.js';
@@ -169,7 +169,8 @@ export class TargetGroup {
     const { descriptor } = root.manifest;
     const { digest } = descriptor;
     report.digest = digest;
-    if (target.tag === undefined) entry.state = await lookUp(this.#store, descriptor, this.#op);
+    const certainty = certaintyOf(this.#shared.job);
+    if (target.tag === undefined) entry.state = await lookUp(this.#store, descriptor, this.#op, certainty);
     const guard = brokenGuard(target, entry.state, digest);
     const previous = entry.state.error === undefined ? entry.state.previous : undefined;
     if (previous !== undefined) report.previous = previous;
@@ -181,7 +182,7 @@ export class TargetGroup {
   }
 
   #stateOf(target: CopyTarget): Promise<TagState> {
-    return this.#lanes.check(() => tagState(target, this.#op));
+    return this.#lanes.check(() => tagState(target, this.#op, certaintyOf(this.#shared.job)));
   }
 
   async #write(root: Node, content: RepositoryCopy, { target, report }: Entry): Promise<void> {

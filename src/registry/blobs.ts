@@ -4,6 +4,7 @@ import type { OpenOptions, Op } from '../content/store.js';
 import { RegferryError } from '../errors.js';
 import { parseContentRange } from '../http/headers.js';
 import type { HttpResponse } from '../http/message.js';
+import { isRetryableStatus } from '../http/retry.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { scopeOf, type RepositoryContext } from './context.js';
 import { blobPath } from './endpoints.js';
@@ -11,7 +12,8 @@ import { isWebPage } from './web-page.js';
 
 /**
  * HEAD of a blob (spec end-2). True only for a 200 whose Content-Length, where there is one, is the descriptor's size.
- * With `retry` false it is asked once only. A 403, 405 or 501 counts as "unknown, so upload it" (Artifactory answers 403 for absent blobs).
+ * With `retry` false it is asked once only. A refusal counts as "unknown, so upload it": any 4xx but a 401 of the registry
+ * itself and what asks to wait (Artifactory answers 403 for absent blobs, a storage whose links are signed for GET 400 or 403).
  */
 export async function hasBlob(
   context: RepositoryContext,
@@ -32,7 +34,8 @@ export async function hasBlob(
     if (length !== undefined) return Number(length) === descriptor.size;
     if (!isWebPage(response)) return true;
   }
-  if ([403, 404, 405, 501].includes(response.status)) return false;
+  const { status } = response;
+  if (status === 501 || (status >= 400 && status < 500 && !isRetryableStatus(status))) return false;
   throw await context.client.failure(response, 'HEAD', op);
 }
 

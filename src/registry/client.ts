@@ -126,7 +126,8 @@ export class RegistryClient {
     const spoke = response.headers.get('docker-distribution-api-version') !== undefined;
     const { maxRetryWaitMs } = this.#options;
     const error = await responseError(response, { action: method, side: this.side, maxRetryWaitMs });
-    const doubtful = [200, 400, 404, 405, 501].includes(error.status ?? 0);
+    // An answer to HEAD has no words in it, whoever gives it.
+    const doubtful = (method === 'HEAD' ? [200] : [200, 400, 404, 405, 501]).includes(error.status ?? 0);
     if (!doubtful || spoke || error.registryCodes.length > 0) return error;
     const foreign = await this.#foreignAnswer(op);
     if (foreign === undefined) return error;

@@ -49,7 +49,7 @@ function guardsTag({ status, registryCodes }: RegferryError): boolean {
 async function lookUp(context: RepositoryContext, name: string, op: Op): Promise<string | undefined> {
   try {
     const key = isDigest(name) ? { digest: name } : { tag: name };
-    return (await resolveManifest(context, key, op))?.digest;
+    return (await resolveManifest(context, key, { ...op, certainty: 'proved' }))?.digest;
   } catch (error) {
     throwIfAborted(op.signal);
     if (isRegferryError(error)) return undefined;

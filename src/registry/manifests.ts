@@ -1,6 +1,8 @@
-import type { Manifest, ManifestKey, Op } from '../content/store.js';
+import type { Manifest, ManifestKey, Op, ResolveOptions } from '../content/store.js';
 import { RegferryError, isRegferryError, type ErrorCode } from '../errors.js';
 import type { HttpResponse } from '../http/message.js';
+import { isRetryableStatus } from '../http/retry.js';
+import { sameOrigin } from '../http/url.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { algorithmOf, digestOf, isDigest, type Digest } from '../spec/digest.js';
 import { MANIFEST_BYTES } from '../spec/limits.js';
@@ -23,33 +25,86 @@ function manifestCall(context: RepositoryContext, method: 'GET' | 'HEAD', key: M
 }
 
 /**
- * HEAD of a manifest (spec end-3). Undefined after a 404. Falls back to a GET where HEAD is refused (405, 501) or tells
- * no digest (early ECR) or no type. Throws E_UNAUTHORIZED, E_DENIED, E_NOT_A_REGISTRY and what the transport throws.
+ * HEAD of a manifest (spec end-3), and GET where that says too little: where HEAD is not known (405, 501) or tells no digest
+ * (early ECR) or no type, and where the certainty that is asked for takes more than HEAD's word. Undefined for what is
+ * absent, unless that has to be proved (E_NOT_FOUND). Throws E_UNAUTHORIZED, E_DENIED, E_NOT_A_REGISTRY and what the
+ * transport throws.
  */
 export async function resolveManifest(
   context: RepositoryContext,
   key: ManifestKey,
-  op: Op,
+  options: ResolveOptions,
 ): Promise<Descriptor | undefined> {
-  const response = await context.client.send(manifestCall(context, 'HEAD', key, op));
-  await response.discard();
-  if (response.status === 404) return undefined;
-  if (response.status === 200 && !isWebPage(response)) {
-    // Whoever asks by digest knows the digest, whatever the header says.
-    const digest = 'digest' in key ? key.digest : digestHeader(response);
-    const mediaType = cleanMediaType(response.headers.get('content-type'));
-    if (digest !== undefined && mediaType !== undefined) {
-      return { mediaType, digest, size: lengthHeader(response) };
-    }
-  } else if (response.status !== 405 && response.status !== 501) {
-    throw await context.client.failure(response, 'HEAD', op);
+  const { certainty = 'likely' } = options;
+  const response = await sendHead(context, key, options);
+  const status = response?.status ?? 401;
+  if (response !== undefined) {
+    await response.discard();
+    const found = descriptorOf(response, key);
+    if (found !== undefined) return found;
+    if (isRetryableStatus(status) || status === 505)
+      throw await context.client.failure(response, 'HEAD', options);
+    if (status === 404 && (await isBelieved(context, response, options))) return undefined;
   }
+  if (certainty === 'hint' && status >= 400 && !lacksHead(status)) return undefined;
+  return byGet(context, key, options);
+}
+
+function descriptorOf(response: HttpResponse, key: ManifestKey): Descriptor | undefined {
+  if (response.status !== 200 || isWebPage(response)) return undefined;
+  // Whoever asks by digest knows the digest, whatever the header says.
+  const digest = 'digest' in key ? key.digest : digestHeader(response);
+  const mediaType = cleanMediaType(response.headers.get('content-type'));
+  if (digest === undefined || mediaType === undefined) return undefined;
+  return { mediaType, digest, size: lengthHeader(response) };
+}
+
+/** The answer to HEAD. Undefined for a registry's 401 that logging in does not change. */
+async function sendHead(
+  context: RepositoryContext,
+  key: ManifestKey,
+  op: Op,
+): Promise<HttpResponse | undefined> {
   try {
-    return (await fetchManifest(context, key, op)).descriptor;
+    return await context.client.send(manifestCall(context, 'HEAD', key, op));
   } catch (error) {
-    if (isRegferryError(error) && error.code === 'E_NOT_FOUND') return undefined;
+    // A token service that refuses a login, which is the cause then, would be asked the same again.
+    const isAsked = isRegferryError(error) && error.code === 'E_UNAUTHORIZED' && error.cause === undefined;
+    if (!isAsked) throw error;
+    return undefined;
+  }
+}
+
+async function byGet(
+  context: RepositoryContext,
+  key: ManifestKey,
+  options: ResolveOptions,
+): Promise<Descriptor | undefined> {
+  try {
+    return (await fetchManifest(context, key, options)).descriptor;
+  } catch (error) {
+    const isAbsent = isRegferryError(error) && error.code === 'E_NOT_FOUND';
+    if (isAbsent && options.certainty !== 'proved') return undefined;
     throw error;
   }
+}
+
+function lacksHead(status: number): boolean {
+  return status === 405 || status === 501;
+}
+
+/**
+ * Whether a 404 to HEAD is taken for "absent". A storage that a registry led to, or a proxy in front of it, may answer so to
+ * every HEAD; a registry says who it is.
+ */
+async function isBelieved(
+  { client }: RepositoryContext,
+  response: HttpResponse,
+  { certainty = 'likely', signal }: ResolveOptions,
+): Promise<boolean> {
+  if (certainty !== 'likely') return certainty === 'hint';
+  const spoke = response.headers.get('docker-distribution-api-version') !== undefined;
+  return spoke && sameOrigin(response.url, await client.origin({ signal }));
 }
 
 /**

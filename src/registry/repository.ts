@@ -10,6 +10,7 @@ import type {
   Place,
   PutOptions,
   PutOutcome,
+  ResolveOptions,
 } from '../content/store.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { parseRepositoryPath, parseTag } from '../spec/reference.js';
@@ -60,8 +61,8 @@ export class Repository implements ContentTarget {
     this.#context.client.prepare(requests, op);
   }
 
-  resolve(key: ManifestKey, op: Op = {}): Promise<Descriptor | undefined> {
-    return resolveManifest(this.#context, key, op);
+  resolve(key: ManifestKey, options: ResolveOptions = {}): Promise<Descriptor | undefined> {
+    return resolveManifest(this.#context, key, options);
   }
 
   fetch(key: ManifestKey, op: Op = {}): Promise<Manifest> {

@@ -134,7 +134,7 @@ describe('the plan of a copy', () => {
   });
 
   it('is bound to nothing where the login may not see the tag, and cannot be saved or applied', async () => {
-    rules.push(rule({ method: 'HEAD', path: /manifests\/prod$/ }, answer(403)));
+    rules.push(rule({ method: ['HEAD', 'GET'], path: /manifests\/prod$/ }, answer(403)));
     const made = await plan(`${here.host}/app:build-1`, `${there.host}/app:prod`);
     expect(() => formatPlan(made)).toThrow(/cannot be bound to what .*app:prod is now/);
     expect(await failureOf(apply(made))).toMatchObject({ code: 'E_DENIED' });

@@ -147,7 +147,7 @@ describe('a tag that cannot be looked at', () => {
     { status: 403, code: 'E_DENIED' },
     { status: 500, code: 'E_UNAVAILABLE' },
   ])('is never taken for absent: $status', async ({ status, code }) => {
-    rules.push(rule({ method: 'HEAD', path: /manifests\/new$/ }, answer(status)));
+    rules.push(rule({ method: ['HEAD', 'GET'], path: /manifests\/new$/ }, answer(status)));
     for (const guards of [{ ifTarget: 'absent' }, { noClobber: true }]) {
       const work = copyAtOnce(`${source.host}/app:v1`, `${target.host}/app:new`, { guards });
       expect(await failureOf(work)).toMatchObject({ code, side: 'target' });

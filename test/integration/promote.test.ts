@@ -116,7 +116,7 @@ describe('a promotion to other repositories', () => {
   });
 
   it('moves none at all when one of them cannot be looked at', async () => {
-    rules.push(rule({ method: 'HEAD', path: /manifests\/prod$/ }, answer(400)));
+    rules.push(rule({ method: ['HEAD', 'GET'], path: /manifests\/prod$/ }, answer(400)));
     const error = await failureOf(promote(`${here.host}/app:build-1`, ['new', 'prod']));
     expect(error.code).toBe('E_REFUSED');
     expect(here.store('app').tagged('new')).toBeUndefined();

@@ -54,14 +54,16 @@ describe('a blob that is looked for', () => {
     expect(await repository.has(descriptor)).toBe(true);
   });
 
-  it.each([403, 405, 501])('counts as absent after a %i, which may mean that it is', async (status) => {
-    const { repository } = await holding({}, answer(status));
-    expect(await repository.has(descriptor)).toBe(false);
-  });
+  it.each([400, 403, 405, 409, 410, 501])(
+    'counts as absent after a %i, which may mean that it is',
+    async (status) => {
+      const { repository } = await holding({}, answer(status));
+      expect(await repository.has(descriptor)).toBe(false);
+    },
+  );
 
   it.each([
     [401, 'E_UNAUTHORIZED'],
-    [400, 'E_REFUSED'],
     [429, 'E_RATE_LIMITED'],
     [500, 'E_UNAVAILABLE'],
   ])('is neither there nor absent after a %i', async (status, code) => {
