@@ -2,12 +2,15 @@ import type { CopyPlan, CopyReport, TargetPlan, TargetReport } from '../copy/rep
 import { advised } from './advice.js';
 import { count, formatBytes, formatDuration } from './format.js';
 
+/** With fewer bytes than this, a rate tells of round trips. */
+const LEAST_RATED = 1_000_000;
+
 /** What stdout says about a target that has the image: `registry/repository:tag@sha256:…`. */
 export function targetLine(target: TargetReport): string {
   return target.digest === undefined ? target.reference : `${target.reference}@${target.digest}`;
 }
 
-/** What was done at one target, for a person: `copied 5 blobs (12.3 MB), mounted 0, skipped 2; 1 manifest; verified; 1.2 s`. */
+/** What was done at one target, for a person: `copied 5 blobs (12.3 MB), mounted 0, skipped 2; 1 manifest; verified; 1.2 s, 10.3 MB/s`. */
 export function targetSummary(target: TargetReport, report: CopyReport): string {
   const name = report.targets.length > 1 ? `${target.reference}: ` : '';
   if (!target.changed && target.verified === 'header') {
@@ -19,7 +22,7 @@ export function targetSummary(target: TargetReport, report: CopyReport): string 
     ...(blobs.foreign > 0 ? [`${count(blobs.foreign, 'foreign blob')} left where they are`] : []),
     count(manifests.copied, 'manifest'),
     ...(target.verified === 'bytes' ? ['verified'] : []),
-    formatDuration(report.durationMs),
+    timeAndRate(report.durationMs, bytes.copied),
   ];
   return `${name}${parts.join('; ')}`;
 }
@@ -32,9 +35,16 @@ export function tagSummary(target: TargetReport, report: CopyReport): string {
   const parts = [
     `was ${previousText(target)}${target.verified === 'bytes' ? ', read back' : ''}`,
     ...(moved === '' ? [] : [moved]),
-    formatDuration(report.durationMs),
+    timeAndRate(report.durationMs, target.bytes.copied),
   ];
   return `${name}${parts.join('; ')}`;
+}
+
+/** How long it took, and at what rate where enough was copied to tell: `1.2 s, 10.3 MB/s`. */
+function timeAndRate(durationMs: number, bytes: number): string {
+  const rate =
+    bytes >= LEAST_RATED && durationMs > 0 ? `, ${formatBytes((bytes / durationMs) * 1000)}/s` : '';
+  return `${formatDuration(durationMs)}${rate}`;
 }
 
 /** What a tag was before: a digest, `absent` or `unknown`. */
@@ -66,7 +76,7 @@ export function tagsSummary({ targets, durationMs }: CopyReport): string {
     ...(interrupted > 0 ? [`${interrupted} interrupted`] : []),
   ]
     .join(', ')
-    .concat(`; ${formatDuration(durationMs)}`);
+    .concat(`; ${timeAndRate(durationMs, bytes)}`);
 }
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {

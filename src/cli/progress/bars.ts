@@ -1,27 +1,25 @@
 import { formatBytes, shortDigest } from '../format.js';
+import { Course, type TargetCourse } from './course.js';
 import type { Progress, ProgressParts } from './display.js';
-import { Rate } from './rate.js';
-import { standingLine } from './standing-line.js';
-import { type ActiveBlob, type Standing, Tally } from './tally.js';
+import type { ActiveBlob } from './tally.js';
 
 const REDRAW_MS = 100;
 const MOST_BARS = 6;
 const BAR_WIDTH = 30;
+/** Lines for the targets; how far the others are is left out. */
+const MOST_TARGETS = 8;
 
-/** A bar for each blob on its way, and a line for the whole, drawn over ten times a second. */
+/** A bar for each blob on its way, and a line for the whole of each target, drawn over ten times a second. */
 export function showBars(parts: ProgressParts): Progress {
   const { area, clock, colour } = parts;
-  const tally = new Tally();
-  const rate = new Rate();
+  const course = new Course();
   const cancel = clock.every(REDRAW_MS, () => {
-    const standing = tally.standing();
-    rate.sample(clock.now(), standing.moved);
-    const lines = barLines(standing, rate.perSecond(), Math.min(MOST_BARS, area.rows - 1));
+    const lines = drawnLines(course.sample(clock.now()), area.rows, area.columns);
     area.draw(lines.map((line) => fit(line, area.columns, colour)));
   });
   return {
     record: (event) => {
-      tally.record(event);
+      course.record(event);
     },
     stop() {
       cancel();
@@ -30,19 +28,40 @@ export function showBars(parts: ProgressParts): Progress {
   };
 }
 
-function barLines(standing: Standing, bytesPerSecond: number | undefined, most: number): string[] {
-  const shown = standing.active.slice(0, most);
-  const hidden = standing.active.length - shown.length;
-  const more = hidden > 0 ? `, ${hidden} more under way` : '';
-  if (standing.blobs.known === 0 && shown.length === 0) return ['looking at the image'];
-  return [...shown.map(bar), `${standingLine(standing, bytesPerSecond)}${more}`];
+function drawnLines(targets: readonly TargetCourse[], rows: number, columns: number): string[] {
+  if (targets.length === 0) return ['looking at the image'];
+  const told = targets.slice(0, Math.max(1, Math.min(MOST_TARGETS, rows - 1)));
+  const active = targets.flatMap(({ standing }) => standing.active);
+  const shown = active.slice(0, Math.max(0, Math.min(MOST_BARS, rows - told.length)));
+  const most = targets.length > 1 ? longest(targets.map(({ standing }) => standing.target)) : 0;
+  const hidden = [
+    ...(active.length > shown.length ? [`${active.length - shown.length} more under way`] : []),
+    ...(targets.length > told.length ? [`${targets.length - told.length} more targets`] : []),
+  ];
+  const lines = told.map(({ line }) => line);
+  return [
+    ...shown.map((blob) => bar(blob, most, columns)),
+    ...lines.slice(0, -1),
+    [lines.at(-1), ...hidden].join(', '),
+  ];
 }
 
-function bar(blob: ActiveBlob): string {
+/** `sha256:0123456789ab ######.... 5.0 MB of 10.0 MB`, with its target behind it where there are several. */
+function bar(blob: ActiveBlob, longestTarget: number, columns: number): string {
+  const digest = shortDigest(blob.digest);
+  const amount = `${formatBytes(blob.bytes)} of ${formatBytes(blob.size)}`;
+  const target = longestTarget === 0 ? '' : ` to ${blob.target}`;
+  // The target is worth more than a long bar.
+  const room =
+    columns - digest.length - 2 - 'ddd.d MB of ddd.d MB'.length - (longestTarget && longestTarget + 4);
+  const width = Math.min(BAR_WIDTH, Math.max(BAR_WIDTH / 3, room));
   const part = blob.size > 0 ? Math.min(1, blob.bytes / blob.size) : 1;
-  const filled = Math.round(part * BAR_WIDTH);
-  const drawn = `${'#'.repeat(filled)}${'.'.repeat(BAR_WIDTH - filled)}`;
-  return `${shortDigest(blob.digest)} ${drawn} ${formatBytes(blob.bytes)} of ${formatBytes(blob.size)}`;
+  const filled = Math.round(part * width);
+  return `${digest} ${'#'.repeat(filled)}${'.'.repeat(width - filled)} ${amount}${target}`;
+}
+
+function longest(texts: readonly string[]): number {
+  return Math.max(...texts.map((text) => text.length));
 }
 
 /** Cuts a line that would wrap: a wrapped line cannot be erased. The drawn lines are dim, so that results stand out. */

@@ -86,7 +86,7 @@ describe('copy --all-tags', () => {
     expect(ran).toEqual({
       exit: 0,
       stdout: ['v1', 'v2', 'v3'].map((tag) => `r.example/app:${tag}@${digest}\n`).join(''),
-      stderr: '2 tags copied (2 blobs, 2.0 MB, 3 mounted), 1 unchanged, 0 failed; 1.2 s\n',
+      stderr: '2 tags copied (2 blobs, 2.0 MB, 3 mounted), 1 unchanged, 0 failed; 1.2 s, 1.6 MB/s\n',
     });
     const quiet = await run([...argv, '--quiet'], copying(report([target('v1')])));
     expect(quiet).toEqual({ exit: 0, stdout: `r.example/app:v1@${digest}\n`, stderr: '' });
@@ -98,7 +98,7 @@ describe('copy --all-tags', () => {
     expect(ran.exit).toBe(9);
     expect(ran.stdout).toBe(['v1', 'v3'].map((tag) => `r.example/app:${tag}@${digest}\n`).join(''));
     expect(ran.stderr.split('\n')).toEqual([
-      '1 tag copied (2 blobs, 1.0 MB), 1 unchanged, 1 failed; 1.2 s',
+      '1 tag copied (2 blobs, 1.0 MB), 1 unchanged, 1 failed; 1.2 s, 810.0 kB/s',
       'regferry: r.example/app:v2: GET v2: it went wrong',
       'regferry: 1 of 3 tags failed',
       '',
@@ -121,7 +121,7 @@ describe('copy --all-tags', () => {
     );
     expect(ran.exit).toBe(130);
     expect(ran.stderr).toContain(
-      '1 tag copied (2 blobs, 1.0 MB), 0 unchanged, 0 failed, 1 interrupted; 1.2 s\n',
+      '1 tag copied (2 blobs, 1.0 MB), 0 unchanged, 0 failed, 1 interrupted; 1.2 s, 810.0 kB/s\n',
     );
     expect(ran.stderr).toContain('each tag is what it was or what it was to become');
     expect(ran.stderr).not.toContain('v2');

@@ -118,7 +118,7 @@ describe('copy', () => {
     expect(ran).toEqual({
       exit: 0,
       stdout: `r.example/app:prod@${digest}\n`,
-      stderr: 'copied 5 blobs (12.3 MB), mounted 0, skipped 2; 1 manifest; verified; 1.2 s\n',
+      stderr: 'copied 5 blobs (12.3 MB), mounted 0, skipped 2; 1 manifest; verified; 1.2 s, 10.0 MB/s\n',
     });
   });
 
@@ -141,8 +141,8 @@ describe('copy', () => {
     const outcome = report([target('r1.example/app:1'), target('r2.example/app:1', foreign)]);
     const { stderr } = await run(['copy', 'app:1', 'x', 'y'], copying(outcome));
     expect(stderr.split('\n')).toEqual([
-      'r1.example/app:1: copied 5 blobs (12.3 MB), mounted 0, skipped 2; 1 manifest; verified; 1.2 s',
-      'r2.example/app:1: copied 1 blob (12.3 MB), mounted 2, skipped 3; 4 foreign blobs left where they are; 1 manifest; verified; 1.2 s',
+      'r1.example/app:1: copied 5 blobs (12.3 MB), mounted 0, skipped 2; 1 manifest; verified; 1.2 s, 10.0 MB/s',
+      'r2.example/app:1: copied 1 blob (12.3 MB), mounted 2, skipped 3; 4 foreign blobs left where they are; 1 manifest; verified; 1.2 s, 10.0 MB/s',
       '',
     ]);
   });

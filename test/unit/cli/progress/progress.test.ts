@@ -104,20 +104,78 @@ describe('bars', () => {
   });
 });
 
+describe('bars of several targets', () => {
+  const other = 'r2.example/mirror/app';
+  const digest = `sha256:${'0'.repeat(64)}`;
+
+  function showTwo(columns: number, rows?: number): string[] {
+    const { sink, clock, progress } = show('tty', columns, rows);
+    for (const at of [target, other]) {
+      progress.record({ type: 'walked', target: at, blobs: 1, bytes: 10_000_000, complete: true });
+      progress.record({ type: 'blob', target: at, digest, size: 10_000_000, state: 'started' });
+      progress.record({ type: 'progress', target: at, digest, bytes: at === other ? 5_000_000 : 0 });
+    }
+    clock.advance(100);
+    progress.stop();
+    return sink.text.split('\u001b')[0]?.split('\n').slice(0, -1) ?? [];
+  }
+
+  it('say to which one they belong, and how far each is, without adding them up', () => {
+    expect(showTwo(120)).toEqual([
+      `sha256:000000000000 ${'.'.repeat(30)} 0 B of 10.0 MB to r.example/app`,
+      `sha256:000000000000 ${'#'.repeat(15)}${'.'.repeat(15)} 5.0 MB of 10.0 MB to r2.example/mirror/app`,
+      'r.example/app: 0 of 1 blob, 0 B of 10.0 MB',
+      'r2.example/mirror/app: 0 of 1 blob, 5.0 MB of 10.0 MB',
+    ]);
+  });
+
+  it('are shorter on a narrow terminal, where the target is worth more', () => {
+    expect(showTwo(80)[1]).toBe(
+      'sha256:000000000000 #######...... 5.0 MB of 10.0 MB to r2.example/mirror/app',
+    );
+    for (const line of showTwo(80)) expect(line.length).toBeLessThan(80);
+  });
+
+  it('fit into few rows', () => {
+    expect(showTwo(80, 4)).toHaveLength(2);
+  });
+});
+
 describe('lines', () => {
-  it('come after ten seconds, and then ever more rarely', () => {
+  it('come after two seconds, and then ever more rarely', () => {
     const { sink, clock, progress } = show('plain');
     start(progress, 1, 1_000_000_000);
-    clock.advance(9_999);
+    clock.advance(1_999);
     expect(sink.text).toBe('');
-    clock.advance(3_600_000 - 9_999);
+    clock.advance(1);
+    expect(sink.text).toBe('0 of 1 blob, 0 B of 1.0 GB, 0 B/s\n');
+    clock.advance(3_600_000 - 2_000);
     const lines = sink.text.trimEnd().split('\n');
     expect(lines.length).toBeGreaterThan(50);
     expect(lines.length).toBeLessThan(70);
-    expect(lines[0]).toBe('0 of 1 blob, 0 B of 1.0 GB, 0 B/s');
+    expect(lines.at(-1)).toMatch(/^0 of 1 blob, 0 B of 1\.0 GB, nothing moved for \d+ min/);
     expect(sink.text).not.toContain('\u001b');
     progress.stop();
     expect(clock.pending).toBe(0);
+  });
+
+  it('say so where nothing is known of the image yet', () => {
+    const { sink, clock, progress } = show('plain');
+    clock.advance(2_000);
+    progress.stop();
+    expect(sink.text).toBe('looking at the image\n');
+  });
+
+  it('name the target where there are several', () => {
+    const { sink, clock, progress } = show('plain');
+    for (const at of [target, 'r2.example/app']) {
+      progress.record({ type: 'walked', target: at, blobs: 1, bytes: 1000, complete: true });
+    }
+    clock.advance(2_000);
+    progress.stop();
+    expect(sink.text).toBe(
+      'r.example/app: 0 of 1 blob, 0 B of 1.0 kB, 0 B/s\nr2.example/app: 0 of 1 blob, 0 B of 1.0 kB, 0 B/s\n',
+    );
   });
 });
 
@@ -144,21 +202,34 @@ describe('the rate', () => {
 
 describe('the line for the whole', () => {
   const standing = {
+    target,
     blobs: { done: 1, known: 2 },
     bytes: { done: 500, known: 1000 },
     moved: 500,
     complete: true,
     active: [],
   };
+  const at = (perSecond: number | undefined, stillMs = 0) => ({
+    perSecond: () => perSecond,
+    stillMs: () => stillMs,
+  });
 
   it('tells no remaining time where that is not known', () => {
-    expect(standingLine(standing, undefined)).toBe('1 of 2 blobs, 500 B of 1.0 kB');
-    expect(standingLine(standing, 0)).toBe('1 of 2 blobs, 500 B of 1.0 kB, 0 B/s');
-    expect(standingLine({ ...standing, complete: false }, 10)).not.toContain('left');
-    expect(standingLine(standing, 0.001)).not.toContain('left');
+    expect(standingLine(standing, at(undefined))).toBe('1 of 2 blobs, 500 B of 1.0 kB');
+    expect(standingLine(standing, at(0))).toBe('1 of 2 blobs, 500 B of 1.0 kB, 0 B/s');
+    expect(standingLine({ ...standing, complete: false }, at(10))).not.toContain('left');
+    expect(standingLine(standing, at(0.001))).not.toContain('left');
   });
 
   it('tells at least a second', () => {
-    expect(standingLine(standing, 1_000_000)).toMatch(/, 1\.0 s left$/);
+    expect(standingLine(standing, at(1_000_000))).toMatch(/, 1\.0 s left$/);
+  });
+
+  it('tells of no remaining time when nothing moves any more, and of nothing when all is done', () => {
+    expect(standingLine(standing, at(100, 4_000))).toBe(
+      '1 of 2 blobs, 500 B of 1.0 kB, nothing moved for 4.0 s',
+    );
+    const done = { ...standing, blobs: { done: 2, known: 2 }, bytes: { done: 1000, known: 1000 } };
+    expect(standingLine(done, at(100, 4_000))).toBe('2 of 2 blobs, 1.0 kB of 1.0 kB');
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { Tally } from '../../../../src/cli/progress/tally.js';
+import { type Standing, Tally } from '../../../../src/cli/progress/tally.js';
 import type { BlobState, RegferryEvent } from '../../../../src/copy/events.js';
 
 const target = 'r.example/app';
@@ -17,10 +17,18 @@ function walked(blobs: number, bytes: number, complete: boolean, at = target): R
   return { type: 'walked', target: at, blobs, bytes, complete };
 }
 
-function tallyOf(...events: RegferryEvent[]): Tally {
+function tallyOf(...events: RegferryEvent[]): {
+  standing(at?: string): Standing | undefined;
+  record: Tally['record'];
+} {
   const tally = new Tally();
   for (const event of events) tally.record(event);
-  return tally;
+  return {
+    standing: (at = target) => tally.standings().find((standing) => standing.target === at),
+    record: (event) => {
+      tally.record(event);
+    },
+  };
 }
 
 describe('the tally of a copy', () => {
@@ -33,6 +41,7 @@ describe('the tally of a copy', () => {
       progress('c', 120),
     );
     expect(tally.standing()).toEqual({
+      target,
       blobs: { done: 2, known: 4 },
       bytes: { done: 420, known: 1000 },
       moved: 120,
@@ -71,16 +80,21 @@ describe('the tally of a copy', () => {
     expect(tally.standing()).toMatchObject({ blobs: { done: 0 }, bytes: { done: 0 }, active: [] });
   });
 
-  it('adds targets, and is complete when all of them are', () => {
+  it('keeps targets apart, so that a blob that two of them get is not counted as two', () => {
     const other = 'r.example/other';
-    const tally = tallyOf(walked(2, 10, true), walked(1, 5, false, other), blob('a', 5, 'copied', other));
-    expect(tally.standing()).toMatchObject({
-      blobs: { done: 1, known: 3 },
-      bytes: { done: 5, known: 15 },
+    const tally = tallyOf(
+      walked(1, 10, true),
+      walked(1, 10, false, other),
+      blob('a', 10, 'started'),
+      blob('a', 10, 'copied', other),
+      progress('a', 4),
+    );
+    expect(tally.standing()).toMatchObject({ bytes: { done: 4, known: 10 }, complete: true });
+    expect(tally.standing(other)).toMatchObject({
+      blobs: { done: 1, known: 1 },
+      bytes: { done: 10, known: 10 },
       complete: false,
     });
-    tally.record(walked(2, 9, true, other));
-    expect(tally.standing()).toMatchObject({ blobs: { known: 4 }, complete: true });
   });
 
   it('never knows of less than is done', () => {
