@@ -135,6 +135,13 @@ export interface ContentTarget extends ContentSource {
    * the blob is there, and has an upload open where it is not, in one request. Absent counts as false.
    */
   readonly mountsOwn?: boolean;
+  /**
+   * True once the host was caught making a mount up, in whatever repository: it looks by itself from then on, and what
+   * was mounted before is to be looked at. Absent counts as false.
+   */
+  readonly doubtsMounts?: boolean;
+  /** Told that a blob that the host said to have mounted is missing. */
+  doubtMounts?(): void;
   /** True when the blob is there with the descriptor's size. */
   has(descriptor: Descriptor, op?: Op): Promise<boolean>;
   /**

@@ -52,7 +52,11 @@ export async function toBringAgain(
   return doubted.length + lost.length === 0 ? blobs : [...doubted, ...lost];
 }
 
-async function absent(blobs: readonly Descriptor[], { has, stop }: Holding): Promise<readonly Descriptor[]> {
+/** Which blobs are not there now. Rejects with the first question that failed. */
+export async function absent(
+  blobs: readonly Descriptor[],
+  { has, stop }: Pick<Holding, 'has' | 'stop'>,
+): Promise<readonly Descriptor[]> {
   const found: Descriptor[] = [];
   const asked = blobs.map(async (blob) => {
     if (!(await has(blob))) found.push(blob);

@@ -9,7 +9,7 @@ import type { Member } from './fan-out-member.js';
 import { gather } from './gather.js';
 import { SMALL_BYTES, type Lanes } from './lanes.js';
 import { linkedSignal } from './linked-signal.js';
-import { distinct, missesContent, toBringAgain } from './missing-content.js';
+import { absent, distinct, missesContent, toBringAgain } from './missing-content.js';
 import { putBlob } from './put-blob.js';
 import type { RepositoryMemory } from './repository-memory.js';
 import type { Seat } from './shared-read.js';
@@ -59,7 +59,10 @@ export class RepositoryCopy {
   /** Runs `put`, and once more after filling in again what the registry then misses (MANIFEST_BLOB_UNKNOWN and kin). */
   async publish(node: Node, put: () => Promise<void>, depth = 0): Promise<void> {
     const { digest } = node.manifest.descriptor;
-    const write = (): Promise<void> => this.#memory.writing(digest, () => this.#lanes.check(put));
+    const write = async (): Promise<void> => {
+      if (this.#target.doubtsMounts === true) await this.#memory.proving((blobs) => this.#proveMounts(blobs));
+      await this.#memory.writing(digest, () => this.#lanes.check(put));
+    };
     try {
       await write();
     } catch (error) {
@@ -187,7 +190,22 @@ export class RepositoryCopy {
       this.#tally.tell(descriptor, 'started');
       return this.#put(descriptor, mountFrom, seat);
     });
+    if (outcome === 'mounted') this.#memory.mounted(descriptor);
     return outcome === 'present' ? 'skipped' : outcome;
+  }
+
+  /** Looks at what was mounted while the host was believed, and brings what is not there. */
+  async #proveMounts(blobs: readonly Descriptor[]): Promise<void> {
+    const missing = await absent(blobs, { has: (blob) => this.#has(blob), stop: this.#stop });
+    await this.#bringAgain(missing);
+  }
+
+  async #bringAgain(blobs: readonly Descriptor[]): Promise<void> {
+    const brought = blobs.map(async (blob) => {
+      const outcome = await this.#lanes.transfer(blob.size, () => this.#put(blob, undefined));
+      if (outcome === 'copied') this.#count(blob, 'copied');
+    });
+    await gather(brought, this.#stop);
   }
 
   async #put(descriptor: Descriptor, mountFrom: string | undefined, seat?: Seat): Promise<PutOutcome> {
@@ -219,14 +237,11 @@ export class RepositoryCopy {
     if (blobs.length + children.length === 0) return false;
     const message = `${this.#target.toString()} misses some of what it said to have; it is brought again`;
     this.#shared.job.emit({ type: 'note', message });
-    const brought = blobs.map(async (blob) => {
-      const outcome = await this.#lanes.transfer(blob.size, () => this.#put(blob, undefined));
-      if (outcome === 'copied') this.#count(blob, 'copied');
-    });
+    if (blobs.some((blob) => this.#memory.isMounted(blob))) this.#target.doubtMounts?.();
     const written = children.map(async (descriptor) => {
       await this.#putChild(await this.#shared.walk.child(descriptor, depth + 1), depth + 1);
     });
-    await gather([...brought, ...written], this.#stop);
+    await gather([this.#bringAgain(blobs), ...written], this.#stop);
     return true;
   }
 }

@@ -11,6 +11,9 @@ export class RepositoryMemory {
   readonly extent: Extent = new Extent();
   readonly #tasks = new Map<string, Promise<void>>();
   readonly #copied = new Set<string>();
+  /** Blobs that were mounted and not looked at. */
+  readonly #mounted = new Map<string, Descriptor>();
+  #proving: Promise<unknown> = Promise.resolve();
   readonly #writes = new Map<string, Promise<unknown>>();
   #hasSome = false;
 
@@ -45,11 +48,33 @@ export class RepositoryMemory {
   /** Notes that this run uploaded a blob. */
   copied({ digest }: Descriptor): void {
     this.#copied.add(digest);
+    this.#mounted.delete(digest);
   }
 
   /** True for a blob that this run uploaded: nothing but the repository's own loss can make it missing. */
   isCopied({ digest }: Descriptor): boolean {
     return this.#copied.has(digest);
+  }
+
+  /** Notes that the host says to have mounted a blob. */
+  mounted(blob: Descriptor): void {
+    this.#mounted.set(blob.digest, blob);
+  }
+
+  /** True for a blob that is there because the host said so when it was to mount it. */
+  isMounted({ digest }: Descriptor): boolean {
+    return this.#mounted.has(digest);
+  }
+
+  /** Runs `prove` over what was mounted on trust, and waits for others who are at it. What it rejects with is not proved. */
+  async proving(prove: (blobs: readonly Descriptor[]) => Promise<void>): Promise<void> {
+    const own = this.#proving.then(async () => {
+      const blobs = [...this.#mounted.values()];
+      await prove(blobs);
+      for (const { digest } of blobs) this.#mounted.delete(digest);
+    });
+    this.#proving = own.catch(() => undefined);
+    await own;
   }
 
   /** Runs writes of one manifest one after the other, whatever name it gets: Quay refuses concurrent ones (jib#2470). */

@@ -57,6 +57,14 @@ export class Repository implements ContentTarget {
     return this.#context.client.uploads.mountsOwn;
   }
 
+  get doubtsMounts(): boolean {
+    return this.#context.client.uploads.doubtsMounts;
+  }
+
+  doubtMounts(): void {
+    this.#context.client.uploads.madeMountUp();
+  }
+
   prepare(requests: number, op: Op = {}): void {
     this.#context.client.prepare(requests, op);
   }

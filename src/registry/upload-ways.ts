@@ -36,6 +36,7 @@ export class UploadMemory {
   #bodyLimit = Infinity;
   readonly #refused = new Set<UploadWay['kind']>();
   #mountsOwn: boolean;
+  #doubtsMounts = false;
 
   constructor(quirks: Quirks) {
     this.#quirks = quirks;
@@ -47,9 +48,20 @@ export class UploadMemory {
     return this.#mountsOwn;
   }
 
-  /** A mount from the repository itself was refused, or made up: it is not tried again at this host. */
+  /** A mount from the repository itself was refused: it is not tried again at this host. */
   refusedOwnMount(): void {
     this.#mountsOwn = false;
+  }
+
+  /** True once the host was caught saying that it had mounted what is not there: it is asked for proof from then on. */
+  get doubtsMounts(): boolean {
+    return this.#doubtsMounts;
+  }
+
+  /** The host made a mount up: none is believed any more, whatever the repositories. */
+  madeMountUp(): void {
+    this.#mountsOwn = false;
+    this.#doubtsMounts = true;
   }
 
   /** The way to try first for a blob of `size` bytes. */

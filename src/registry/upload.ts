@@ -3,6 +3,7 @@ import { isRegferryError, type RegferryError } from '../errors.js';
 import type { RequestBody } from '../http/message.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { hasBlob } from './blobs.js';
+import { isProved } from './mount-proof.js';
 import type { RepeatPolicy, RepositoryContext } from './context.js';
 import { brokeOff, explained, isDisputed, lostSession } from './upload-failure.js';
 import { startUpload, type UploadSession } from './upload-session.js';
@@ -139,11 +140,10 @@ class BlobUpload {
       const { digest } = this.#descriptor;
       const { signal } = this.#options;
       let start = await startUpload(this.#context, digest, mountFrom, { signal });
-      if (start.mounted && !own) return 'mounted';
       if (start.mounted) {
-        // A registry that takes every mount and checks no manifest would be left with holes.
-        if (await hasBlob(this.#context, this.#descriptor, this.#options)) return 'present';
-        this.#context.client.uploads.refusedOwnMount();
+        if (await isProved(this.#context, this.#descriptor, own, this.#options))
+          return own ? 'present' : 'mounted';
+        this.#context.client.uploads.madeMountUp();
         start = await startUpload(this.#context, digest, undefined, { signal });
       }
       if (!start.mounted) await this.#transfer(way, start.session);

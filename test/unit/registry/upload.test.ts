@@ -406,6 +406,11 @@ describe('a mount from the repository itself', () => {
     expect(await put()).toBe('copied');
     expect(requestsOf(registry)).toEqual(['POST 201', 'HEAD 404', 'POST 202', 'PUT 201']);
     expect(repository.mountsOwn).toBe(false);
+    // nor is one from another repository
+    const other = blobSource(3000);
+    expect(await repository.put(other.descriptor, other.open, { mountFrom: 'other' })).toBe('copied');
+    expect(registry.store('app').blob(other.descriptor.digest)?.equals(other.bytes)).toBe(true);
+    expect(requestsOf(registry).slice(4)).toEqual(['POST 201', 'HEAD 404', 'POST 202', 'PUT 201']);
   });
 
   it.each([405, 500, 503])(
