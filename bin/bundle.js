@@ -40,13 +40,18 @@ const onlyParts = {
     bundler.onLoad({ filter: /undici\/lib\/dispatcher\/client-h2\.js$/ }, () => ({
       contents: 'module.exports = () => { throw new Error("HTTP/2 is left out"); };',
     }));
+    // What a thread of its own loads cannot be in the one file; it lies beside it, so that no package has to be there.
+    bundler.onLoad({ filter: /serve\/bcrypt-package\.[jt]s$/ }, () => ({
+      contents: `
+        import { fileURLToPath } from 'node:url';
+        export const bcryptPackage = fileURLToPath(new URL('cli-bcrypt.cjs', import.meta.url));`,
+    }));
   },
 };
 
-const { metafile } = await build({
+/** @satisfies {import('esbuild').BuildOptions} */
+const common = {
   absWorkingDir: root,
-  entryPoints: ['src/cli/main.ts'],
-  outfile: 'dist/cli.cjs',
   bundle: true,
   format: 'cjs',
   platform: 'node',
@@ -58,14 +63,23 @@ const { metafile } = await build({
   sourcemap: 'linked',
   // V8 reads this faster than UTF-8.
   charset: 'ascii',
+  metafile: true,
+  logLevel: 'warning',
+};
+const { metafile } = await build({
+  ...common,
+  entryPoints: ['src/cli/main.ts'],
+  outfile: 'dist/cli.cjs',
   define: { 'import.meta.url': 'importMetaUrl' },
   banner: { js: "const importMetaUrl=require('node:url').pathToFileURL(__filename).href;" },
   plugins: [onlyParts],
-  metafile: true,
-  logLevel: 'warning',
 });
+const bcrypt = await build({ ...common, entryPoints: ['bcryptjs'], outfile: 'dist/cli-bcrypt.cjs' });
 rmSync(join(root, 'dist/cli'), { recursive: true });
-writeFileSync(join(root, 'dist/cli-licences.txt'), licences(Object.keys(metafile.inputs)));
+writeFileSync(
+  join(root, 'dist/cli-licences.txt'),
+  licences(Object.keys({ ...metafile.inputs, ...bcrypt.metafile.inputs })),
+);
 
 /**
  * The licences of the packages whose files were bundled.

@@ -54,7 +54,8 @@ export async function serve(options: ServeRegistryOptions = {}): Promise<ServedR
     ...{ host, port, signal, readOnly, sparse, onRequest, onError },
     tls: await readIdentity(options),
     storage: await openStorage(options),
-    isAllowed: passwords === undefined ? undefined : (authorization) => passwords.isAllowed(authorization),
+    isAllowed: passwords && ((authorization, client) => passwords.isAllowed(authorization, client)),
+    onClose: passwords && (() => passwords.close()),
   });
 }
 

@@ -1,6 +1,10 @@
 import type { Exchange } from './exchange.js';
+import type { Client } from './password-checks.js';
 import type { RegistryStorage } from './storage.js';
 import type { UploadSessions } from './upload-session.js';
+
+/** Whether a client with this Authorization header may use the registry. May throw the Refusal to answer with. */
+export type IsAllowed = (authorization: string | undefined, client: Client) => boolean | Promise<boolean>;
 
 /** What the routes of one registry share. */
 export interface RegistryState {
@@ -15,7 +19,7 @@ export interface RegistryState {
   /** Whether manifests may be pushed before what they name is there. */
   readonly sparse: boolean;
   /** True for the Authorization header of someone who may use the registry; undefined where everyone may. */
-  readonly isAllowed: ((authorization: string | undefined) => boolean | Promise<boolean>) | undefined;
+  readonly isAllowed: IsAllowed | undefined;
   /** Whether nothing may be written. */
   readonly readOnly: boolean;
   /** Most entries on one page of a list. */

@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
+import { clientAddress } from './client-address.js';
+import type { Client } from './password-checks.js';
 import type { Refusal } from './refusal.js';
 
 /** Bytes of a body that nobody wants which are still read, so that the connection can be kept for the next request. */
@@ -26,7 +28,7 @@ export interface RequestEntry {
 export type AnswerHeaders = Readonly<Record<string, string | readonly string[]>>;
 
 /** One request and its answer. */
-export class Exchange {
+export class Exchange implements Client {
   readonly method: string;
   /** Path of the URL, still percent-encoded. */
   readonly path: string;
@@ -34,6 +36,7 @@ export class Exchange {
   readonly rawQuery: string;
   readonly query: URLSearchParams;
   readonly request: IncomingMessage;
+  readonly address: string;
   #response: ServerResponse;
   readonly #now: () => number;
   readonly #startedAt: number;
@@ -47,6 +50,7 @@ export class Exchange {
     const mark = url.indexOf('?');
     this.request = request;
     this.#response = response;
+    this.address = clientAddress(request.socket.remoteAddress);
     this.method = request.method ?? 'GET';
     this.path = mark === -1 ? url : url.slice(0, mark);
     this.rawQuery = mark === -1 ? '' : url.slice(mark + 1);

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isDiskFull } from '../content/file-error.js';
 import { isRegferryError } from '../errors.js';
 import { MANIFEST_BYTES } from '../spec/limits.js';
-import type { RegistryState } from './context.js';
+import type { IsAllowed, RegistryState } from './context.js';
 import { Exchange } from './exchange.js';
 import type { RequestEntry } from './exchange.js';
 import { Refusal } from './refusal.js';
@@ -15,7 +15,7 @@ import { UploadSessions } from './upload-session.js';
 export interface RegistryHandlerOptions {
   readonly storage: RegistryStorage;
   /** True for the Authorization header of someone who may use the registry. @default everyone may */
-  readonly isAllowed?: ((authorization: string | undefined) => boolean | Promise<boolean>) | undefined;
+  readonly isAllowed?: IsAllowed | undefined;
   /** Refuse everything that would write. @default false */
   readonly readOnly?: boolean | undefined;
   /** Bytes that every chunk of an upload but the last must have, announced as OCI-Chunk-Min-Length. @default none */
@@ -35,7 +35,7 @@ export interface RegistryHandlerOptions {
   readonly onRequest?: ((entry: RequestEntry) => void) | undefined;
   /** Called with what kept the registry from doing what it was asked: a storage that failed, or a bug. It must not throw. */
   readonly onError?: ((error: unknown) => void) | undefined;
-  /** The clock, in milliseconds, by which resting uploads are forgotten. @default Date.now */
+  /** The clock, in milliseconds, by which resting uploads are forgotten; it must not jump. @default performance.now */
   readonly now?: (() => number) | undefined;
 }
 
@@ -65,10 +65,11 @@ export function createRegistryHandler(options: RegistryHandlerOptions): RequestH
  */
 export function createRegistryService(options: RegistryHandlerOptions): RegistryService {
   const registry = stateOf(options);
+  const now = options.now ?? steadyNow;
   const running = new Set<Exchange>();
   let onDrained: (() => void) | undefined;
   const handle: RequestHandler = (request, response) => {
-    const exchange = new Exchange(request, response, options.now ?? Date.now);
+    const exchange = new Exchange(request, response, now);
     running.add(exchange);
     exchange.onEnd((entry) => {
       running.delete(exchange);
@@ -101,7 +102,7 @@ export function createRegistryService(options: RegistryHandlerOptions): Registry
 function stateOf(options: RegistryHandlerOptions): RegistryState {
   return {
     storage: options.storage,
-    sessions: new UploadSessions(options.now ?? Date.now),
+    sessions: new UploadSessions(options.now ?? steadyNow),
     isAllowed: options.isAllowed,
     readOnly: options.readOnly ?? false,
     chunkMinLength: options.chunkMinLength,
@@ -110,6 +111,11 @@ function stateOf(options: RegistryHandlerOptions): RegistryState {
     sparse: options.sparse ?? false,
     pageSize: options.pageSize ?? 1000,
   };
+}
+
+/** A clock that nobody sets: a wall clock that is put back would make uploads young again. */
+function steadyNow(): number {
+  return performance.now();
 }
 
 function stopping(): Refusal {

@@ -2,17 +2,18 @@ import { createHmac, randomBytes } from 'node:crypto';
 
 import { RegferryError } from '../errors.js';
 import { printable } from '../spec/printable.js';
-import { matchesBcrypt, parseBcrypt, type BcryptHash } from './bcrypt.js';
+import { idleSalts, isSameHash, parseBcrypt, type BcryptHash } from './bcrypt-hash.js';
+import { BcryptThread, type Hashing } from './bcrypt-thread.js';
+import { PasswordChecks, type Client } from './password-checks.js';
 
-/** Highest cost that is accepted: a check takes 0.4 s then, during which nothing else is answered. */
-const highestCost = 12;
+/** Highest cost that is accepted: a check takes some two seconds of a processor then, and each step doubles that. */
+const highestCost = 15;
 
 /** Most users of a file. */
 const mostUsers = 10_000;
 
-/** Longest Authorization header that is looked at, and most answers that are remembered. */
+/** Longest Authorization header that is looked at. */
 const longestHeader = 4096;
-const mostRemembered = 1000;
 
 interface User {
   readonly name: string;
@@ -20,56 +21,73 @@ interface User {
 }
 
 /**
- * The users of an htpasswd file, and what they may do with it: all. A password that was checked is remembered by a keyed
- * hash of it, so that only the first request of a user pays for bcrypt; wrong ones too.
+ * The users of an htpasswd file, and what they may do with it: all. The right password of a user is remembered by a keyed
+ * hash of it, so that only the first request pays for bcrypt. Wrong ones are not, and push out nothing.
  */
 export class PasswordFile {
   readonly #users: ReadonlyMap<string, BcryptHash>;
-  readonly #decoy: BcryptHash | undefined;
-  readonly #matches: typeof matchesBcrypt;
+  /** The highest cost of the file: so long every wrong password takes, and every unknown name. */
+  readonly #cost: number;
+  readonly #hashing: Hashing;
+  readonly #checks = new PasswordChecks();
   readonly #secret = randomBytes(32);
-  readonly #remembered = new Map<string, boolean>();
+  /** One for each user, so that there are never more of them than users. */
+  readonly #remembered = new Map<string, string>();
 
-  private constructor(users: readonly User[], matches: typeof matchesBcrypt) {
-    this.#matches = matches;
+  private constructor(users: readonly User[], hashing: Hashing) {
+    this.#hashing = hashing;
     // As in Apache's reader, the first line of a user is the one that counts.
     this.#users = new Map(users.map(({ name, hash }) => [name, hash] as const).reverse());
-    this.#decoy = users[0]?.hash;
+    this.#cost = Math.max(...users.map(({ hash }) => hash.cost));
   }
 
   /**
    * Reads a file of `user:hash` lines, as `htpasswd -B` writes them; `path` is for messages. Blank lines and those that
-   * begin with # are passed over. Throws E_CONFIG for other hashes than bcrypt, costs above 12, and a file without users.
-   * `matches` is for tests.
+   * begin with # are passed over. Throws E_CONFIG for other hashes than bcrypt, costs above 15, and a file without users.
+   * `hashing` is closed with the file; by default it is a thread.
    */
-  static parse(content: string, path: string, matches: typeof matchesBcrypt = matchesBcrypt): PasswordFile {
+  static parse(content: string, path: string, hashing: Hashing = new BcryptThread()): PasswordFile {
     const users = content.split(/\r?\n/).flatMap((line, at) => {
       return line.trim() === '' || line.startsWith('#') ? [] : [parseLine(line, `${path}, line ${at + 1}`)];
     });
     if (users.length === 0) throw refused(`${path} has no users; add one with htpasswd -B`);
     if (users.length > mostUsers) throw refused(`${path} has more than ${mostUsers} users`);
-    return new PasswordFile(users, matches);
+    return new PasswordFile(users, hashing);
   }
 
-  /** True for the Authorization header of one of the users with the right password. */
-  isAllowed(authorization: string | undefined): boolean {
+  /**
+   * True for the Authorization header of one of the users with the right password. What has to be hashed waits for its
+   * turn, and is refused at once where too much waits (429, 503).
+   */
+  async isAllowed(authorization: string | undefined, client: Client): Promise<boolean> {
     const given = readBasic(authorization);
     if (given === undefined) return false;
-    const key = createHmac('sha256', this.#secret).update(`${given.name}:${given.password}`).digest('hex');
-    const remembered = this.#remembered.get(key);
-    if (remembered !== undefined) return remembered;
-    const allowed = this.#check(given.name, given.password);
-    this.#remembered.set(key, allowed);
-    const [oldest] = this.#remembered.keys();
-    if (this.#remembered.size > mostRemembered && oldest !== undefined) this.#remembered.delete(oldest);
+    const { name, password } = given;
+    const key = createHmac('sha256', this.#secret).update(`${name}:${password}`).digest('hex');
+    if (this.#remembered.get(name) === key) return true;
+    const allowed = await this.#checks.ask(key, client, () => this.#check(name, password));
+    if (allowed) this.#remembered.set(name, key);
     return allowed;
   }
 
-  /** A name that is not known takes as long as one that is, so that the time does not tell which names there are. */
-  #check(name: string, password: string): boolean {
-    const hash = this.#users.get(name) ?? this.#decoy;
-    if (hash === undefined) return false;
-    return this.#matches(password, hash) && this.#users.has(name);
+  /** Ends the checks that run. */
+  async close(): Promise<void> {
+    await this.#hashing.close();
+  }
+
+  /**
+   * What is wrong takes as long for each user, whatever the cost of its hash, and for names that are not known: the time
+   * does not tell which names there are.
+   */
+  async #check(name: string, password: string): Promise<boolean> {
+    const user = this.#users.get(name);
+    if (user !== undefined) {
+      const [made = ''] = await this.#hashing.hash({ password, salts: [user.salt] });
+      if (isSameHash(made, user)) return true;
+    }
+    const salts = idleSalts(user?.cost, this.#cost);
+    if (salts.length > 0) await this.#hashing.hash({ password, salts });
+    return false;
   }
 }
 
@@ -81,8 +99,9 @@ function parseLine(line: string, where: string): User {
   const who = `${where} (${printable(name, 60)})`;
   if (hash === undefined) throw refused(`${who}: the hash is not bcrypt; make it with htpasswd -B`);
   if (hash.cost > highestCost) {
+    const made = `htpasswd -B -C ${highestCost}`;
     throw refused(
-      `${who}: the cost is ${hash.cost}, and more than ${highestCost} would hold up every request`,
+      `${who}: the cost is ${hash.cost}, and a check at more than ${highestCost} takes too long; make it with ${made}`,
     );
   }
   return { name, hash };

@@ -114,7 +114,7 @@ export async function route(registry: RegistryState, exchange: Exchange): Promis
 /** Throws a 401 without a password where one is needed, and a 405 for a write where nothing may be written. */
 async function admit(registry: RegistryState, exchange: Exchange): Promise<void> {
   const { isAllowed, readOnly } = registry;
-  if (isAllowed !== undefined && !(await isAllowed(exchange.header('authorization')))) {
+  if (isAllowed !== undefined && !(await isAllowed(exchange.header('authorization'), exchange))) {
     throw new Refusal(401, 'UNAUTHORIZED', 'this registry wants a user name and a password', {
       headers: { 'WWW-Authenticate': 'Basic realm="regferry", charset="UTF-8"' },
     });

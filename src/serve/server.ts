@@ -52,6 +52,8 @@ export interface ListenOptions {
 export interface ServeOptions extends ListenOptions, Omit<RegistryHandlerOptions, 'storage'> {
   /** @default a new {@link MemoryRegistry} */
   readonly storage?: RegistryStorage | undefined;
+  /** Called once when the registry is closed, to end what `isAllowed` has begun. */
+  readonly onClose?: (() => Promise<void>) | undefined;
   /** Calls back every so many milliseconds, until what it gives is called. @default setInterval, which keeps no process alive */
   readonly every?: ((ms: number, work: () => void) => () => void) | undefined;
 }
@@ -86,7 +88,7 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => {
     stopSweeping();
-    closed ??= Promise.all([listening.close(), service.close()]).then(() => undefined);
+    closed ??= Promise.all([listening.close(), service.close(), options.onClose?.()]).then(() => undefined);
     return closed;
   };
   options.signal?.addEventListener('abort', () => void close(), { once: true });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -144,3 +144,21 @@ async function seedOne(host: string, bytes: Buffer): Promise<void> {
   const url = `http://${host}/v2/app/blobs/uploads/?digest=${digest}`;
   expect((await fetch(url, { method: 'POST', body: new Uint8Array(bytes) })).status).toBe(201);
 }
+
+describe('the program with --htpasswd', () => {
+  it('lets in who has a password, and nobody else', async () => {
+    const folder = makeTempFolder('users');
+    const users = join(folder, 'users');
+    writeFileSync(users, 'ann:$2y$05$6Wbs2pMwstesusyIioenJunbTmPISXofvOwNdjKija8QJ5qJd2Yui\n');
+    const { host, command } = await startServeProgram(['--htpasswd', users]);
+    const ping = async (login: string): Promise<number> => {
+      const authorization = `Basic ${Buffer.from(login).toString('base64')}`;
+      return (await fetch(`http://${host}/v2/`, { headers: { authorization } })).status;
+    };
+    expect(await ping('ann:password')).toBe(200);
+    expect(await ping('ann:wrong')).toBe(401);
+    expect(await ping('eve:password')).toBe(401);
+    command.process.kill('SIGTERM');
+    expect((await command.ended).code).toBe(0);
+  });
+});

@@ -1,13 +1,18 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
+import { join } from 'node:path';
 
-import { afterEach, describe, expect, it } from 'vitest';
+import { hashSync } from 'bcryptjs';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { serve } from '../../../src/api/serve.js';
+import type { HashingTask } from '../../../src/serve/bcrypt-thread.js';
 import { MemoryRegistry } from '../../../src/serve/memory-registry.js';
+import { PasswordFile } from '../../../src/serve/password-file.js';
 import { serveRegistry, type ServedRegistry } from '../../../src/serve/server.js';
 import { testCertificates } from '../../support/certificates.js';
 import { blob, imageManifest, seed, seedHttp } from '../../support/fixtures.js';
+import { makeTempFolder, removeTempFolders } from '../../support/temp.js';
 import { errorCodes } from './answer.js';
 
 const open: ServedRegistry[] = [];
@@ -115,5 +120,50 @@ describe('a registry with a certificate', () => {
       code: 'E_CONFIG',
       message: expect.stringContaining(`${ca}, line 1`) as unknown,
     });
+  });
+});
+
+describe('a registry with a password file', () => {
+  const users = 'ann:$2y$05$6Wbs2pMwstesusyIioenJunbTmPISXofvOwNdjKija8QJ5qJd2Yui\n';
+  const login = (password: string): { authorization: string } => ({
+    authorization: `Basic ${Buffer.from(`ann:${password}`).toString('base64')}`,
+  });
+
+  it('answers logins that it knows, and requests without one, while wrong passwords are checked', async () => {
+    const hash = vi.fn(({ password, salts }: HashingTask) =>
+      Promise.resolve(salts.map((salt) => hashSync(password, salt))),
+    );
+    const passwords = PasswordFile.parse(users, 'users', { hash, close: () => Promise.resolve() });
+    const registry = await serveRegistry({
+      isAllowed: (authorization, client) => passwords.isAllowed(authorization, client),
+    });
+    open.push(registry);
+    const ping = async (headers = {}): Promise<(number | string | null)[]> => {
+      const answer = await fetch(`${registry.url}/v2/`, { headers });
+      return [answer.status, answer.headers.get('retry-after')];
+    };
+    expect(await ping(login('password'))).toEqual([200, null]);
+    hash.mockReturnValue(new Promise(() => undefined));
+    const wrong = Array.from({ length: 20 }, (_, at) => ping(login(`wrong ${at}`)).catch(() => undefined));
+    expect(await Promise.race(wrong)).toEqual([429, '1']);
+    expect(await ping(login('password'))).toEqual([200, null]);
+    expect(await ping()).toEqual([401, null]);
+    await registry.close();
+    await Promise.all(wrong);
+  });
+
+  it('ends the thread that checks passwords when it is closed', async () => {
+    const folder = makeTempFolder('passwords');
+    const htpasswdFile = join(folder, 'users');
+    writeFileSync(htpasswdFile, users);
+    const registry = await serve({ htpasswdFile });
+    const answer = await fetch(`${registry.url}/v2/`, { headers: login('password') });
+    expect(answer.status).toBe(200);
+    const threads = (): number =>
+      process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length;
+    await registry.close();
+    await registry.close();
+    expect(threads()).toBe(0);
+    removeTempFolders();
   });
 });

@@ -1,19 +1,19 @@
-import { describe, expect, it } from 'vitest';
+import { hashSync } from 'bcryptjs';
+import { afterAll, describe, expect, it } from 'vitest';
 
-import { matchesBcrypt, parseBcrypt } from '../../../src/serve/bcrypt.js';
-import { Blowfish } from '../../../src/serve/blowfish.js';
-import { fractionOfPi } from '../../../src/serve/pi.js';
+import { idleSalts, isSameHash, parseBcrypt } from '../../../src/serve/bcrypt-hash.js';
+import { BcryptThread } from '../../../src/serve/bcrypt-thread.js';
 import { findProgram, runProgram } from '../../support/child.js';
 
 function matches(password: string, text: string): boolean {
   const hash = parseBcrypt(text);
   if (hash === undefined) throw new Error(`not a hash: ${text}`);
-  return matchesBcrypt(password, hash);
+  return isSameHash(hashSync(password, hash.salt), hash);
 }
 
 const digits = '0123456789';
 
-describe('matchesBcrypt', () => {
+describe('a bcrypt hash', () => {
   // Made with htpasswd -B of Apache 2.4; those with 2a are of Solar Designer's crypt_blowfish.
   it.each([
     ['password', '$2y$05$6Wbs2pMwstesusyIioenJunbTmPISXofvOwNdjKija8QJ5qJd2Yui'],
@@ -51,8 +51,11 @@ describe('matchesBcrypt', () => {
 describe('parseBcrypt', () => {
   it('takes a hash apart', () => {
     const hash = parseBcrypt('$2b$12$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW');
-    expect([hash?.cost, hash?.salt.length, hash?.hash.length]).toEqual([12, 16, 23]);
-    expect(hash?.salt.toString('hex')).toBe('10410410410410410410410410410410');
+    expect(hash).toEqual({
+      cost: 12,
+      salt: '$2b$12$CCCCCCCCCCCCCCCCCCCCC.',
+      hash: 'E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW',
+    });
   });
 
   it.each([
@@ -72,28 +75,52 @@ describe('parseBcrypt', () => {
   });
 });
 
-describe('Blowfish', () => {
-  // Eric Young's vectors for the cipher alone, whose key setup is that with a salt of zeros.
+describe('idleSalts', () => {
+  const rounds = (salts: readonly string[]): number =>
+    salts.reduce((sum, salt) => sum + 2 ** Number(salt.slice(4, 6)), 0);
+
   it.each([
-    ['0000000000000000', '0000000000000000', '4ef997456198dd78'],
-    ['ffffffffffffffff', 'ffffffffffffffff', '51866fd5b85ecb8a'],
-    ['0123456789abcdef', '1111111111111111', '61f9c3802281b096'],
-    ['fedcba9876543210', '0123456789abcdef', '0aceab0fc6a0a28d'],
-  ])('with the key %s makes of %s %s', (key, clear, encrypted) => {
-    const words = (hex: string): Int32Array =>
-      Int32Array.from({ length: 2 }, (_, at) => Buffer.from(hex, 'hex').readInt32BE(at * 4));
-    const cipher = new Blowfish();
-    cipher.expand(words(key), new Int32Array(4));
-    const block = words(clear);
-    cipher.encrypt(block, 0);
-    const result = Buffer.alloc(8);
-    for (const [at, word] of block.entries()) result.writeInt32BE(word, at * 4);
-    expect(result.toString('hex')).toBe(encrypted);
+    [4, 4],
+    [5, 12],
+    [12, 12],
+    [4, 15],
+  ])('make a check at the cost %i as long as one at %i', (cost, highest) => {
+    expect(2 ** cost + rounds(idleSalts(cost, highest))).toBe(2 ** highest);
+  });
+
+  it('take all of the time where there was no check', () => {
+    expect(rounds(idleSalts(undefined, 9))).toBe(2 ** 9);
+  });
+
+  it('can be hashed with', () => {
+    for (const salt of idleSalts(4, 6)) expect(hashSync('x', salt)).toMatch(/^\$2b\$0[45]\$/);
   });
 });
 
-it('the digits of pi are those of Blowfish from first to last', () => {
-  const words = [...fractionOfPi(18 + 4 * 256)].map((word) => (word >>> 0).toString(16).padStart(8, '0'));
-  expect(words.slice(0, 4)).toEqual(['243f6a88', '85a308d3', '13198a2e', '03707344']);
-  expect(words.at(-1)).toBe('3ac372e6');
+describe('BcryptThread', () => {
+  const thread = new BcryptThread();
+  afterAll(() => thread.close());
+
+  it('gives the hashes for the salts, in their order', async () => {
+    const salts = ['$2y$05$6Wbs2pMwstesusyIioenJu', '$2a$04$CCCCCCCCCCCCCCCCCCCCC.'];
+    expect(await thread.hash({ password: 'password', salts })).toEqual(
+      salts.map((salt) => hashSync('password', salt)),
+    );
+  });
+
+  it('fails the task with which its thread ends, and starts another for the next', async () => {
+    await expect(thread.hash({ password: 'x', salts: ['nonsense'] })).rejects.toThrow('salt');
+    const [made] = await thread.hash({ password: 'x', salts: ['$2a$04$CCCCCCCCCCCCCCCCCCCCC.'] });
+    expect(made).toMatch(/^\$2a\$04\$/);
+  });
+
+  it('lets go of what runs when it is closed, and takes nothing afterwards', async () => {
+    const other = new BcryptThread();
+    const running = other.hash({ password: 'x', salts: ['$2a$20$CCCCCCCCCCCCCCCCCCCCC.'] });
+    const failed = expect(running).rejects.toThrow('has ended');
+    await other.close();
+    await failed;
+    await other.close();
+    await expect(other.hash({ password: 'x', salts: [] })).rejects.toThrow('any more');
+  });
 });
