@@ -17,10 +17,17 @@ import type {
   PutOptions,
   PutOutcome,
 } from './store.js';
+import { exactCopy, JoinedBytes, sliced } from './joined-bytes.js';
 import { BlobVerifier, verifiedBytes } from './verify.js';
 
 /** Bytes in one piece of a stream that {@link MemoryStore.open} gives. */
 const PIECE_BYTES = 64 * 1024;
+
+/** A blob, in blocks as they came; each is kept as it is, so that a large one is never there twice. */
+interface HeldBlob {
+  readonly size: number;
+  readonly blocks: readonly Buffer[];
+}
 
 /** Options of {@link MemoryStore}. */
 export interface MemoryStoreOptions {
@@ -36,7 +43,7 @@ export interface MemoryStoreOptions {
 export class MemoryStore implements ContentTarget {
   readonly place: Place;
   readonly metered = false;
-  readonly #blobs = new Map<Digest, Buffer>();
+  readonly #blobs = new Map<Digest, HeldBlob>();
   readonly #manifests = new Map<Digest, Manifest>();
   readonly #tags = new Map<string, Digest>();
   readonly #sibling: (repository: string) => MemoryStore | undefined;
@@ -88,16 +95,16 @@ export class MemoryStore implements ContentTarget {
   async open(descriptor: Descriptor, options: OpenOptions = {}): Promise<Readable> {
     await settled(options);
     const { digest } = descriptor;
-    const bytes = this.#blobs.get(digest);
-    if (bytes === undefined) {
+    const held = this.#blobs.get(digest);
+    if (held === undefined) {
       throw new RegferryError('E_NOT_FOUND', `${this.toString()} has no blob ${digest}`, { digest });
     }
     const offset = options.offset ?? 0;
-    if (offset > bytes.byteLength) {
-      const message = `${this.toString()} has ${bytes.byteLength} bytes of ${digest}, asked to start at ${offset}`;
+    if (offset > held.size) {
+      const message = `${this.toString()} has ${held.size} bytes of ${digest}, asked to start at ${offset}`;
       throw new RegferryError('E_SIZE_MISMATCH', message, { digest });
     }
-    return Readable.from(pieces(bytes, offset), { objectMode: false });
+    return Readable.from(sliced(held.blocks, offset, held.size, PIECE_BYTES), { objectMode: false });
   }
 
   async *tags(op: Op = {}): AsyncGenerator<string, void, void> {
@@ -107,30 +114,29 @@ export class MemoryStore implements ContentTarget {
 
   async has(descriptor: Descriptor, op: Op = {}): Promise<boolean> {
     await settled(op);
-    return this.#blobs.get(descriptor.digest)?.byteLength === descriptor.size;
+    return this.blobSize(descriptor.digest) === descriptor.size;
   }
 
   async put(descriptor: Descriptor, open: OpenBlob, options: PutOptions = {}): Promise<PutOutcome> {
     const { signal, mountFrom, onProgress } = options;
     await settled(options);
     if (await this.has(descriptor)) return 'present';
-    const mounted = mountFrom === undefined ? undefined : this.#sibling(mountFrom)?.blob(descriptor.digest);
-    if (mounted?.byteLength === descriptor.size) {
-      this.#blobs.set(descriptor.digest, mounted);
+    const sibling = mountFrom === undefined ? undefined : this.#sibling(mountFrom);
+    const mounted = sibling?.blocks(descriptor.digest);
+    if (mounted !== undefined && sibling?.blobSize(descriptor.digest) === descriptor.size) {
+      this.keepBlocks(descriptor.digest, mounted);
       return 'mounted';
     }
     try {
       const stream = await open({ signal });
       abortable(stream, signal);
       const verifier = new BlobVerifier(descriptor);
-      const received: Uint8Array[] = [];
-      let length = 0;
+      const received = new JoinedBytes();
       for await (const piece of verifiedBytes(stream, verifier)) {
-        received.push(piece);
-        length += piece.byteLength;
-        onProgress?.(length);
+        received.append(piece);
+        onProgress?.(received.length);
       }
-      this.#blobs.set(descriptor.digest, Buffer.concat(received, length));
+      this.keepBlocks(descriptor.digest, received.takeBlocks());
     } catch (error) {
       throwIfAborted(signal);
       throw error;
@@ -150,15 +156,37 @@ export class MemoryStore implements ContentTarget {
     this.#tags.set(tag, manifest.descriptor.digest);
   }
 
-  /** The bytes of a blob. */
+  /** The bytes of a blob. One that came in blocks is put together at the first call, and there twice for that moment. */
   blob(digest: Digest): Buffer | undefined {
-    return this.#blobs.get(digest);
+    const held = this.#blobs.get(digest);
+    if (held === undefined) return undefined;
+    const [only, second] = held.blocks;
+    if (only !== undefined && second === undefined) return only;
+    const whole = exactCopy(held.blocks, held.size);
+    this.#blobs.set(digest, { size: held.size, blocks: [whole] });
+    return whole;
+  }
+
+  /** The bytes of a blob as they are held, in blocks. */
+  blocks(digest: Digest): readonly Buffer[] | undefined {
+    return this.#blobs.get(digest)?.blocks;
+  }
+
+  /** Size of a blob in bytes; undefined where it is not there. */
+  blobSize(digest: Digest): number | undefined {
+    return this.#blobs.get(digest)?.size;
+  }
+
+  /** Keeps blocks as the blob of this digest, which was checked before. They are not copied. */
+  keepBlocks(digest: Digest, blocks: readonly Buffer[]): void {
+    const size = blocks.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    this.#blobs.set(digest, { size, blocks });
   }
 
   /** Keeps bytes as a blob and gives their digest. `algorithm` defaults to sha256. */
   putBytes(bytes: Uint8Array, algorithm?: 'sha256' | 'sha512'): Digest {
     const digest = digestOf(bytes, algorithm);
-    this.#blobs.set(digest, asBuffer(bytes));
+    this.keepBlocks(digest, [Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)]);
     return digest;
   }
 
@@ -175,6 +203,11 @@ export class MemoryStore implements ContentTarget {
   /** The digest that a tag names. */
   tagged(tag: string): Digest | undefined {
     return this.#tags.get(tag);
+  }
+
+  /** How many tags there are. */
+  get tagCount(): number {
+    return this.#tags.size;
   }
 
   /** Removes a tag and leaves its manifest. False when there was none. */
@@ -211,14 +244,4 @@ function checkBytes(expected: Pick<Descriptor, 'digest' | 'size'>, bytes: Uint8A
   const verifier = new BlobVerifier(expected);
   verifier.update(bytes);
   verifier.finish();
-}
-
-function* pieces(bytes: Buffer, offset: number): Generator<Buffer, void, void> {
-  for (let start = offset; start < bytes.byteLength; start += PIECE_BYTES) {
-    yield bytes.subarray(start, start + PIECE_BYTES);
-  }
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

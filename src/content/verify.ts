@@ -1,6 +1,7 @@
 import { RegferryError } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { algorithmOf, createDigester } from '../spec/digest.js';
+import { JoinedBytes } from './joined-bytes.js';
 
 /** What verification needs of a descriptor. */
 export type Expected = Pick<Descriptor, 'digest' | 'size'>;
@@ -90,14 +91,12 @@ export async function readAll(
   limit: number,
   what = 'content',
 ): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
-  let length = 0;
+  const bytes = new JoinedBytes();
   for await (const piece of stream) {
-    length += piece.byteLength;
-    if (length > limit) throw overLimit(limit, what);
-    pieces.push(piece);
+    if (bytes.length + piece.byteLength > limit) throw overLimit(limit, what);
+    bytes.append(piece);
   }
-  return Buffer.concat(pieces, length);
+  return bytes.toBuffer();
 }
 
 /**
@@ -110,14 +109,14 @@ export async function readVerified(
   limit: number,
 ): Promise<Buffer> {
   const verifier = new BlobVerifier(expected);
-  const pieces: Uint8Array[] = [];
+  const bytes = new JoinedBytes();
   for await (const piece of stream) {
     verifier.update(piece);
     if (verifier.position > limit) throw overLimit(limit, expected.digest, expected.digest);
-    pieces.push(piece);
+    bytes.append(piece);
   }
   verifier.finish();
-  return Buffer.concat(pieces, verifier.position);
+  return bytes.toBuffer();
 }
 
 function overLimit(limit: number, what: string, digest?: string): RegferryError {

@@ -1,3 +1,4 @@
+import { JoinedBytes } from '../content/joined-bytes.js';
 import { RegferryError, type ErrorCode, type Side } from '../errors.js';
 import { parseErrorBody, type ErrorBody } from './error-body.js';
 import { parseRetryAfter } from './headers.js';
@@ -61,19 +62,17 @@ function seconds(milliseconds: number): string {
 
 /** The first 64 KiB of the body; a body that breaks or is longer gives what came until then. */
 async function readSome(response: HttpResponse): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
+  const bytes = new JoinedBytes();
   try {
     for await (const chunk of response.stream) {
       if (!Buffer.isBuffer(chunk)) continue;
-      chunks.push(chunk);
-      length += chunk.length;
-      if (length >= ERROR_BODY_LIMIT) break;
+      bytes.append(chunk.subarray(0, ERROR_BODY_LIMIT - bytes.length));
+      if (bytes.length >= ERROR_BODY_LIMIT) break;
     }
   } catch {
     // the status says enough
   }
-  return Buffer.concat(chunks, length).subarray(0, ERROR_BODY_LIMIT);
+  return bytes.toBuffer();
 }
 
 function codeOf(status: number): ErrorCode {

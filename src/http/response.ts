@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 
 import type { Dispatcher } from 'undici';
 
+import { JoinedBytes } from '../content/joined-bytes.js';
 import { RegferryError } from '../errors.js';
 import { DRAIN_LIMIT, DRAIN_MS } from './limits.js';
 import type { HttpHeaders, HttpResponse } from './message.js';
@@ -46,14 +47,12 @@ export class UndiciResponse implements HttpResponse {
   async bytes(limit: number): Promise<Buffer> {
     const announced = Number(this.headers.get('content-length'));
     if (this.#attempted.method !== 'HEAD' && announced > limit) throw this.#tooLong(limit);
-    const chunks: Buffer[] = [];
-    let length = 0;
+    const bytes = new JoinedBytes();
     for await (const chunk of this.#chunks()) {
-      length += chunk.length;
-      if (length > limit) throw this.#tooLong(limit);
-      chunks.push(chunk);
+      if (bytes.length + chunk.length > limit) throw this.#tooLong(limit);
+      bytes.append(chunk);
     }
-    return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, length);
+    return bytes.toBuffer();
   }
 
   async discard(): Promise<void> {

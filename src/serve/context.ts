@@ -1,5 +1,6 @@
 import type { Exchange } from './exchange.js';
 import type { Client } from './password-checks.js';
+import type { BodyRoom } from './body-room.js';
 import type { RegistryStorage } from './storage.js';
 import type { UploadSessions } from './upload-session.js';
 
@@ -16,6 +17,8 @@ export interface RegistryState {
   readonly uploadState: boolean;
   /** Most bytes of a manifest. */
   readonly manifestBytes: number;
+  /** What manifests that are being pushed are counted in. */
+  readonly bodies: BodyRoom;
   /** Whether manifests may be pushed before what they name is there. */
   readonly sparse: boolean;
   /** True for the Authorization header of someone who may use the registry; undefined where everyone may. */

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isDiskFull } from '../content/file-error.js';
 import { isRegferryError } from '../errors.js';
 import { MANIFEST_BYTES } from '../spec/limits.js';
+import { BodyRoom } from './body-room.js';
 import type { IsAllowed, RegistryState } from './context.js';
 import { Exchange } from './exchange.js';
 import type { RequestEntry } from './exchange.js';
@@ -108,6 +109,7 @@ function stateOf(options: RegistryHandlerOptions): RegistryState {
     chunkMinLength: options.chunkMinLength,
     uploadState: options.uploadState ?? false,
     manifestBytes: options.manifestBytes ?? MANIFEST_BYTES,
+    bodies: new BodyRoom(),
     sparse: options.sparse ?? false,
     pageSize: options.pageSize ?? 1000,
   };

@@ -1,4 +1,4 @@
-import { readAll } from '../content/verify.js';
+import { JoinedBytes } from '../content/joined-bytes.js';
 import { isRegferryError } from '../errors.js';
 import { algorithmOf, digestOf, isDigest } from '../spec/digest.js';
 import type { Digest } from '../spec/digest.js';
@@ -31,6 +31,9 @@ export async function getManifest(
   else exchange.send(200, headers, manifest.bytes);
 }
 
+/** Bytes of a manifest that are not counted while it comes; few real ones have more. */
+const freeBody = 64 * 1024;
+
 /** Most tags that one push by digest may set. */
 const mostTags = 100;
 
@@ -41,7 +44,7 @@ const mostTags = 100;
  * https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
  */
 export async function putManifest(context: RouteContext, reference: string): Promise<void> {
-  const { exchange, registry } = context;
+  const { exchange } = context;
   const key = manifestKey(reference);
   if (key === undefined) {
     const code = reference.includes(':') ? 'DIGEST_INVALID' : 'TAG_INVALID';
@@ -49,7 +52,18 @@ export async function putManifest(context: RouteContext, reference: string): Pro
   }
   const wanted = 'digest' in key ? key.digest : wantedDigest(exchange.query);
   const tags = 'tag' in key ? [key.tag] : wantedTags(exchange.query);
-  const bytes = await readBody(context);
+  await withBody(context, (bytes) => take(context, { wanted, tags, byDigest: 'digest' in key }, bytes));
+}
+
+interface Wanted {
+  /** The digest that the bytes must have. */
+  readonly wanted: Digest | undefined;
+  readonly tags: readonly string[];
+  readonly byDigest: boolean;
+}
+
+async function take(context: RouteContext, { wanted, tags, byDigest }: Wanted, bytes: Buffer): Promise<void> {
+  const { exchange, registry } = context;
   const digest = digestOf(bytes, wanted === undefined ? 'sha256' : algorithmOf(wanted));
   if (wanted !== undefined && digest !== wanted) {
     throw new Refusal(400, 'DIGEST_INVALID', 'the bytes that arrived have another digest', {
@@ -67,7 +81,7 @@ export async function putManifest(context: RouteContext, reference: string): Pro
     Location: `/v2/${context.name}/manifests/${digest}`,
     'Docker-Content-Digest': digest,
     ...(subject !== undefined && { 'OCI-Subject': subject }),
-    ...('digest' in key && tags.length > 0 && { 'OCI-Tag': tags }),
+    ...(byDigest && tags.length > 0 && { 'OCI-Tag': tags }),
   });
 }
 
@@ -106,15 +120,28 @@ function wantedTags(query: URLSearchParams): readonly string[] {
   });
 }
 
-async function readBody(context: RouteContext): Promise<Buffer> {
+/**
+ * Reads the manifest, and counts it as long as the task with it runs: all that are under way may take so much memory. Small
+ * ones always pass, so that whoever sends large ones slowly is in nobody's way. Throws a 503 where there is no room.
+ */
+async function withBody(context: RouteContext, task: (bytes: Buffer) => Promise<void>): Promise<void> {
   const { exchange, registry } = context;
-  const limit = registry.manifestBytes;
+  const { bodies, manifestBytes: limit } = registry;
   const tooLarge = new Refusal(413, 'SIZE_INVALID', `a manifest has at most ${limit} bytes`);
   if ((exchange.contentLength ?? 0) > limit) throw tooLarge;
+  const bytes = new JoinedBytes();
+  let counted = 0;
   try {
-    return await readAll(exchange.body(), limit);
-  } catch (error) {
-    throw isRegferryError(error) && error.code === 'E_LIMIT' ? tooLarge : error;
+    for await (const chunk of exchange.body()) {
+      if (bytes.length + chunk.length > limit) throw tooLarge;
+      const more = Math.max(0, bytes.length + chunk.length - freeBody) - counted;
+      bodies.take(more);
+      counted += more;
+      bytes.append(chunk);
+    }
+    await task(bytes.toBuffer());
+  } finally {
+    bodies.give(counted);
   }
 }
 

@@ -5,11 +5,15 @@ import { MemoryRepository } from './memory-repository.js';
 import { Room } from './room.js';
 import type { RegistryStorage, RepositoryStorage } from './storage.js';
 
+/** What a repository takes in memory, in bytes, before anything is in it. */
+const repositoryCost = 2 * 1024;
+
 /** Options of {@link MemoryRegistry}. */
 export interface MemoryRegistryOptions {
   /**
-   * Most bytes of blobs and manifests to hold, unfinished uploads included. Content that is in several repositories
-   * counts once. @default no limit
+   * Most bytes of blobs and manifests to hold, unfinished uploads included. Content that is in several repositories is
+   * held and counted once. What is needed beside the bytes, for names, tags and uploads, counts too where it is more than
+   * 1 MiB. @default no limit
    */
   readonly maxBytes?: number | undefined;
 }
@@ -55,7 +59,9 @@ export class MemoryRegistry implements RegistryStorage {
     return Promise.resolve(store === undefined ? undefined : new MemoryRepository(store, this.#room));
   }
 
-  create(name: string): Promise<RepositoryStorage> {
-    return Promise.resolve(new MemoryRepository(this.store(name), this.#room));
+  async create(name: string): Promise<RepositoryStorage> {
+    await Promise.resolve();
+    if (!this.#stores.has(name)) this.#room.charge(repositoryCost);
+    return new MemoryRepository(this.store(name), this.#room);
   }
 }

@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 
+import { JoinedBytes, sliced } from '../content/joined-bytes.js';
 import type { MemoryStore } from '../content/memory-store.js';
 import type { Manifest, ManifestKey } from '../content/store.js';
-import { BlobVerifier } from '../content/verify.js';
-import type { Descriptor } from '../spec/descriptor.js';
-import type { Digest } from '../spec/digest.js';
+import { RegferryError } from '../errors.js';
+import { algorithmOf, createDigester, type Algorithm, type Digest, type Digester } from '../spec/digest.js';
 import { factsOf } from './manifest-facts.js';
 import type { ByteRange } from './range.js';
 import type { Room } from './room.js';
@@ -14,6 +14,10 @@ import type { IncomingBlob, RepositoryStorage } from './storage.js';
 /** Bytes in one piece of an answer, and how many are hashed before other work gets its turn. */
 const pieceBytes = 64 * 1024;
 const turnBytes = 8 * 1024 * 1024;
+
+/** What a tag, and an upload without its bytes, take in memory, in bytes. */
+const tagCost = 512;
+const uploadCost = 4 * 1024;
 
 /** A {@link MemoryStore} as a repository of a registry. */
 export class MemoryRepository implements RepositoryStorage {
@@ -26,24 +30,25 @@ export class MemoryRepository implements RepositoryStorage {
   }
 
   blobSize(digest: Digest): Promise<number | undefined> {
-    return Promise.resolve(this.#store.blob(digest)?.length);
+    return Promise.resolve(this.#store.blobSize(digest));
   }
 
-  openBlob(digest: Digest, range: ByteRange): Promise<Readable> {
-    const bytes = this.#store.blob(digest)?.subarray(range.start, range.end) ?? Buffer.alloc(0);
-    return Promise.resolve(Readable.from(pieces(bytes), { objectMode: false }));
+  openBlob(digest: Digest, { start, end }: ByteRange): Promise<Readable> {
+    const blocks = this.#store.blocks(digest) ?? [];
+    return Promise.resolve(Readable.from(sliced(blocks, start, end, pieceBytes), { objectMode: false }));
   }
 
-  receiveBlob(): Promise<IncomingBlob> {
-    return Promise.resolve(new MemoryUpload(this.#store, this.#room));
+  async receiveBlob(algorithm: Algorithm): Promise<IncomingBlob> {
+    await Promise.resolve();
+    return new MemoryUpload(this.#store, this.#room, algorithm);
   }
 
   async mountBlob(digest: Digest, from: RepositoryStorage): Promise<boolean> {
     if (!(from instanceof MemoryRepository)) return false;
-    const size = from.#store.blob(digest)?.length;
-    if (size === undefined) return false;
-    const open = (): Promise<Readable> => from.openBlob(digest, { start: 0, end: size });
-    await keepBlob(this.#store, this.#room, digest, size, open, from.#store.place.repository);
+    await Promise.resolve();
+    const blocks = from.#store.blocks(digest);
+    if (blocks === undefined) return false;
+    keepBlob(this.#store, this.#room, digest, blocks);
     return true;
   }
 
@@ -67,15 +72,22 @@ export class MemoryRepository implements RepositoryStorage {
   }
 
   async putManifest(manifest: Manifest, tags: readonly string[]): Promise<void> {
-    const { digest, size } = manifest.descriptor;
-    this.#room.enter(digest, size, this.#store);
-    await this.#store.putManifest(manifest);
-    for (const tag of tags) await this.#store.tag(manifest, tag);
+    const { descriptor } = manifest;
+    const name = manifestName(descriptor.digest);
+    const [bytes = manifest.bytes] = this.#room.enter(name, [manifest.bytes], this.#store);
+    const kept = { descriptor, bytes };
+    await this.#store.putManifest(kept);
+    for (const tag of tags) {
+      if (this.#store.tagged(tag) === undefined) this.#room.charge(tagCost);
+      await this.#store.tag(kept, tag);
+    }
   }
 
   deleteManifest(digest: Digest): Promise<boolean> {
+    const before = this.#store.tagCount;
     const deleted = this.#store.deleteManifest(digest);
-    if (deleted) this.#room.leave(digest, this.#store);
+    if (deleted) this.#room.leave(manifestName(digest), this.#store);
+    this.#room.discharge((before - this.#store.tagCount) * tagCost);
     return Promise.resolve(deleted);
   }
 
@@ -86,24 +98,36 @@ export class MemoryRepository implements RepositoryStorage {
   }
 
   deleteTag(tag: string): Promise<boolean> {
-    return Promise.resolve(this.#store.deleteTag(tag));
+    const deleted = this.#store.deleteTag(tag);
+    if (deleted) this.#room.discharge(tagCost);
+    return Promise.resolve(deleted);
   }
 }
 
-/** The chunks of an upload, kept as they came. */
+/** A manifest is counted apart from a blob of the same digest, as both are held. */
+function manifestName(digest: Digest): string {
+  return `manifest ${digest}`;
+}
+
+/** The bytes of an upload, hashed and joined as they come. */
 class MemoryUpload implements IncomingBlob {
   readonly #store: MemoryStore;
   readonly #room: Room;
-  #chunks: Buffer[] = [];
-  #size = 0;
+  readonly #algorithm: Algorithm;
+  readonly #digester: Digester;
+  #bytes = new JoinedBytes();
+  #charged = uploadCost;
 
-  constructor(store: MemoryStore, room: Room) {
+  constructor(store: MemoryStore, room: Room, algorithm: Algorithm) {
     this.#store = store;
     this.#room = room;
+    this.#algorithm = algorithm;
+    this.#digester = createDigester(algorithm);
+    room.charge(uploadCost);
   }
 
   get size(): number {
-    return this.#size;
+    return this.#bytes.length;
   }
 
   wake(): Promise<void> {
@@ -114,59 +138,51 @@ class MemoryUpload implements IncomingBlob {
     // Others can always write.
   }
 
-  write(chunk: Buffer): Promise<void> {
-    return new Promise((resolve) => {
-      this.#room.take(chunk.length);
-      this.#size += chunk.length;
-      this.#chunks.push(chunk);
-      resolve();
-    });
+  async write(chunk: Buffer): Promise<void> {
+    await Promise.resolve();
+    this.#room.take(chunk.length);
+    this.#bytes.append(chunk);
+    this.#digester.update(chunk);
+    const spare = this.#bytes.capacity - this.#bytes.length;
+    this.#room.discharge(this.#charged - uploadCost - spare);
+    this.#charged = uploadCost + spare;
   }
 
   async commit(digest: Digest): Promise<void> {
-    const chunks = this.#chunks;
-    const size = this.#size;
-    await this.discard();
-    if (this.#store.blob(digest)?.length === size) {
-      const verifier = new BlobVerifier({ digest, size });
-      for await (const chunk of inTurns(chunks)) verifier.update(chunk);
-      verifier.finish();
-      return;
+    const size = this.size;
+    const blocks = this.#bytes.takeBlocks();
+    const got = await this.#digest(algorithmOf(digest), blocks);
+    this.#forget(size);
+    if (got !== digest) {
+      throw new RegferryError('E_DIGEST_MISMATCH', `content is corrupt: expected ${digest}, got ${got}`, {
+        digest,
+      });
     }
-    const open = (): Promise<Readable> =>
-      Promise.resolve(Readable.from(inTurns(chunks), { objectMode: false }));
-    await keepBlob(this.#store, this.#room, digest, size, open);
+    if (this.#store.blobSize(digest) === undefined) keepBlob(this.#store, this.#room, digest, blocks);
   }
 
   discard(): Promise<void> {
-    this.#room.give(this.#size);
-    this.#chunks = [];
-    this.#size = 0;
+    this.#forget(this.size);
+    this.#bytes = new JoinedBytes();
     return Promise.resolve();
   }
-}
 
-async function keepBlob(
-  store: MemoryStore,
-  room: Room,
-  digest: Digest,
-  size: number,
-  open: () => Promise<Readable>,
-  mountFrom?: string,
-): Promise<void> {
-  const descriptor: Descriptor = { mediaType: 'application/octet-stream', digest, size };
-  room.enter(digest, size, store);
-  try {
-    await store.put(descriptor, open, { mountFrom });
-  } finally {
-    if (store.blob(digest) === undefined) room.leave(digest, store);
+  #forget(size: number): void {
+    this.#room.give(size);
+    this.#room.discharge(this.#charged);
+    this.#charged = 0;
+  }
+
+  async #digest(algorithm: Algorithm, blocks: readonly Buffer[]): Promise<Digest> {
+    if (algorithm === this.#algorithm) return this.#digester.digest();
+    const digester = createDigester(algorithm);
+    for await (const block of inTurns(blocks)) digester.update(block);
+    return digester.digest();
   }
 }
 
-function* pieces(bytes: Buffer): Generator<Buffer, void, undefined> {
-  for (let start = 0; start < bytes.length; start += pieceBytes) {
-    yield bytes.subarray(start, start + pieceBytes);
-  }
+function keepBlob(store: MemoryStore, room: Room, digest: Digest, blocks: readonly Buffer[]): void {
+  store.keepBlocks(digest, room.enter(digest, blocks, store));
 }
 
 /** Hashing a gigabyte at once would hold up every other request for seconds. */

@@ -1,5 +1,5 @@
 import { RegferryError } from '../errors.js';
-import { JSON_NESTING } from './limits.js';
+import { JSON_NESTING, JSON_VALUES } from './limits.js';
 
 /** A JSON object whose members are not yet known. Read it with {@link own} only. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -22,8 +22,8 @@ export function ownText(object: JsonObject, name: string): string | undefined {
 
 /**
  * A view of bytes as JSON, for looking only. Bytes that are not UTF-8 are seen as U+FFFD, as Go's readers see them.
- * Throws E_MANIFEST, its message starting with `what`, for a byte order mark, anything that is no JSON, and nesting
- * deeper than JSON_NESTING.
+ * Throws E_MANIFEST, its message starting with `what`, for a byte order mark, anything that is no JSON, nesting deeper
+ * than JSON_NESTING, and more than JSON_VALUES values.
  */
 export function parseJson(bytes: Uint8Array, what: string): unknown {
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
@@ -32,9 +32,8 @@ export function parseJson(bytes: Uint8Array, what: string): unknown {
       `${what}: starts with a byte order mark, which JSON does not allow`,
     );
   }
-  if (nestsTooDeep(bytes)) {
-    throw new RegferryError('E_MANIFEST', `${what}: nests deeper than ${JSON_NESTING} levels`);
-  }
+  const excess = tooMuch(bytes);
+  if (excess !== undefined) throw new RegferryError('E_MANIFEST', `${what}: ${excess}`);
   try {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes));
     return value;
@@ -45,10 +44,15 @@ export function parseJson(bytes: Uint8Array, what: string): unknown {
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
 
-/** One pass over the bytes that counts open brackets outside of strings; malformed JSON is left to the parser. */
-function nestsTooDeep(bytes: Uint8Array): boolean {
+/**
+ * What there is too much of for the parser, which would take memory and time by what it is given: one pass over the bytes
+ * that counts brackets and commas outside of strings. Malformed JSON is left to the parser.
+ */
+function tooMuch(bytes: Uint8Array): string | undefined {
   let depth = 0;
+  let values = 1;
   let inString = false;
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i];
@@ -58,8 +62,11 @@ function nestsTooDeep(bytes: Uint8Array): boolean {
     } else if (byte === QUOTE) inString = true;
     else if (byte === 0x5b || byte === 0x7b) {
       depth++;
-      if (depth > JSON_NESTING) return true;
+      values++;
+      if (depth > JSON_NESTING) return `nests deeper than ${JSON_NESTING} levels`;
     } else if (byte === 0x5d || byte === 0x7d) depth--;
+    else if (byte === COMMA) values++;
+    if (values > JSON_VALUES) return `has more than ${JSON_VALUES} values`;
   }
-  return false;
+  return undefined;
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { isJsonObject, own, ownText, parseJson } from '../../../src/spec/json.js';
-import { JSON_NESTING } from '../../../src/spec/limits.js';
+import { JSON_NESTING, JSON_VALUES } from '../../../src/spec/limits.js';
 import { anyText } from './arbitraries.js';
 import { outcome, refusal } from './outcome.js';
 
@@ -48,6 +48,15 @@ describe('parseJson', () => {
       expect(outcome(() => parse(text))).toBe('E_MANIFEST');
     },
   );
+
+  test('refuses more values than a parser should be given, and counts none that stand in text', () => {
+    const list = (count: number): Buffer => Buffer.from(`[${'{},'.repeat(count)}0]`);
+    expect(outcome(() => parseJson(list(JSON_VALUES / 2 - 1), 'x'))).toBe('ok');
+    for (const document of [list(JSON_VALUES / 2), Buffer.from(`[${'0,'.repeat(JSON_VALUES)}0]`)]) {
+      expect(outcome(() => parseJson(document, 'x'))).toBe('E_MANIFEST');
+    }
+    expect(outcome(() => parseJson(Buffer.from(JSON.stringify('[{,'.repeat(JSON_VALUES))), 'x'))).toBe('ok');
+  });
 
   test('never throws an untyped error', () => {
     fc.assert(
