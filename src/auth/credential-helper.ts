@@ -1,9 +1,10 @@
 import { spawn, type ChildProcessByStdio, type SpawnOptionsWithStdioTuple } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 
+import { JoinedBytes } from '../content/joined-bytes.js';
 import type { Op } from '../content/store.js';
 import { abortError, RegferryError, throwIfAborted } from '../errors.js';
-import { HELPER_OUTPUT_BYTES, HELPER_TIMEOUT_MS } from './limits.js';
+import { HELPER_OUTPUT_BYTES, HELPER_OUTPUT_MS, HELPER_TIMEOUT_MS } from './limits.js';
 import { Secret } from './secret.js';
 
 /** What a helper keeps for a registry. */
@@ -136,22 +137,41 @@ function runHelper(
     child.stdin.on('error', () => undefined); // a helper that does not read its input is judged by its exit status
     child.stdin.end(input);
     child.once('error', (error) => stop(spawnFailure(program, error)));
-    child.once('close', (code, killedBy) => {
+    child.once('exit', (code, killedBy) => {
       release();
-      resolve({ status: code ?? killedBy ?? 'unknown', output: output() });
+      const status = code ?? killedBy ?? 'unknown';
+      afterLastOutput(child.stdout, () => resolve({ status, output: output() }));
     });
   });
 }
 
+/**
+ * Calls back once what an ended program has written was read. A child that it has left behind may hold its output open
+ * for ever, so the end of that is not waited for beyond a moment; what the program itself has written is in the pipe by then.
+ */
+function afterLastOutput(stdout: Readable, done: () => void): void {
+  if (stdout.closed) {
+    done();
+    return;
+  }
+  const finish = (): void => {
+    clearTimeout(timer);
+    stdout.removeListener('close', finish);
+    stdout.destroy();
+    done();
+  };
+  // After a timer the loop looks at the pipes, and then comes to its immediates.
+  const timer = setTimeout(() => setImmediate(finish), HELPER_OUTPUT_MS);
+  stdout.once('close', finish);
+}
+
 function collect(stdout: Readable, onTooMuch: () => void): () => string {
-  const pieces: Buffer[] = [];
-  let size = 0;
+  const output = new JoinedBytes();
   stdout.on('data', (piece: Buffer) => {
-    size += piece.length;
-    if (size > HELPER_OUTPUT_BYTES) onTooMuch();
-    else pieces.push(piece);
+    if (output.length + piece.length > HELPER_OUTPUT_BYTES) onTooMuch();
+    else output.append(piece);
   });
-  return () => Buffer.concat(pieces).toString('utf8');
+  return () => output.toBuffer().toString('utf8');
 }
 
 function spawnFailure(program: string, error: Error & { readonly code?: unknown }): RegferryError {

@@ -26,3 +26,6 @@ export const CREDENTIAL_FILE_BYTES: number = 4 * 1024 * 1024;
 /** Bytes that a credential helper may print, and milliseconds that it may take. */
 export const HELPER_OUTPUT_BYTES: number = 1024 * 1024;
 export const HELPER_TIMEOUT_MS = 60_000;
+
+/** Milliseconds in which what an ended helper has printed is read, where something that it started holds its output open. */
+export const HELPER_OUTPUT_MS = 200;

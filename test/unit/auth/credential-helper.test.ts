@@ -29,6 +29,7 @@ beforeAll(() => {
   program('locked', `echo x >> "$0.count"; exit 1`);
   program('endless', `exec yes canary`);
   program('deaf', `exec <&-; printf '{"Username":"me","Secret":"pw"}'`);
+  program('leaving', `sleep 30 & echo $! > "$0.pid"; printf '{"Username":"me","Secret":"pw"}'`);
   program('keeping', `cat > "$0.$1"; exit 0`);
   program('counting', `echo x >> "$0.count"; printf '{"Username":"me","Secret":"pw"}'`);
 });
@@ -59,6 +60,13 @@ async function get(suffix: string, more?: HelperOptions): Promise<string | undef
 }
 
 describe('a credential helper', () => {
+  it('is not waited for once it has ended, whatever it has left behind that holds its output open', async () => {
+    expect(await get('leaving', { timeoutMs: 20_000 })).toBe('me pw');
+    const left = Number(readFileSync(join(folder, 'docker-credential-leaving.pid'), 'utf8'));
+    expect(isRunning(left)).toBe(true);
+    process.kill(left, 'SIGKILL');
+  });
+
   it('is asked on its standard input, and its standard error is noise', async () => {
     expect(await get('ok')).toBe('me pw for r.example');
   });
