@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Server } from 'node:http';
+import { isIP, type AddressInfo } from 'node:net';
 
 import { RegferryError, throwIfAborted } from '../errors.js';
 import { createRegistryService } from './handler.js';
@@ -27,7 +28,7 @@ const listenReasons: ReadonlyMap<string, string> = new Map([
   ['EADDRNOTAVAIL', 'this machine does not have the address'],
   ['ENOTFOUND', 'this machine does not know the name'],
 ]);
-const reachedAsLocalhost: ReadonlySet<string> = new Set(['127.0.0.1', '::1', '0.0.0.0', '::']);
+const reachedAsLocalhost: ReadonlySet<string> = new Set(['127.0.0.1', '0.0.0.0', '::']);
 
 /** A certificate and its key, both as PEM text. */
 export interface TlsIdentity {
@@ -116,15 +117,17 @@ async function start(
   const server = tls === undefined ? createServer(timeouts, handler) : createTlsServer(tls, handler);
   server.setTimeout(idleMs);
   await listening(server, host, port);
-  const bound = boundPort(server);
+  const bound = boundAddress(server);
   const scheme = tls === undefined ? 'http' : 'https';
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => {
     closed ??= closeServer(server);
     return closed;
   };
-  const url = `${scheme}://${bracketed(host)}:${bound}`;
-  return { server, listening: { url, host: hostName(host, bound), port: bound, close } };
+  // A name may have addresses of both families; localhost is known to, and only one of them is listened on.
+  const reached = host === 'localhost' ? bound.address : host;
+  const url = `${scheme}://${bracketed(reached)}:${bound.port}`;
+  return { server, listening: { url, host: hostName(host, bound), port: bound.port, close } };
 }
 
 function createTlsServer(tls: TlsIdentity, handler: RequestHandler): Server {
@@ -160,10 +163,10 @@ function listenMessage(error: NodeJS.ErrnoException, host: string, port: number)
   return `${where}: ${why}`;
 }
 
-function boundPort(server: Server): number {
+function boundAddress(server: Server): AddressInfo {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new RegferryError('E_LISTEN', 'not listening');
-  return address.port;
+  return address;
 }
 
 function closeServer(server: Server): Promise<void> {
@@ -179,6 +182,9 @@ function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-function hostName(host: string, port: number): string {
-  return `${reachedAsLocalhost.has(host) ? 'localhost' : bracketed(host)}:${port}`;
+/** IPv6 alone is named by its address: whoever asks for localhost may be led to the other family. */
+function hostName(host: string, { address, port }: AddressInfo): string {
+  if (reachedAsLocalhost.has(address)) return `localhost:${port}`;
+  const name = host === 'localhost' || isIP(host) === 6 ? address : host;
+  return `${bracketed(name)}:${port}`;
 }

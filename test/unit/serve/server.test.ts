@@ -31,6 +31,29 @@ describe('serveRegistry', () => {
     expect((await fetch(`${registry.url}/v2/`)).status).toBe(200);
   });
 
+  it.each([
+    ['::1', (port: number) => `[::1]:${port}`, (port: number) => `http://[::1]:${port}`],
+    [
+      '0:0:0:0:0:0:0:1',
+      (port: number) => `[::1]:${port}`,
+      (port: number) => `http://[0:0:0:0:0:0:0:1]:${port}`,
+    ],
+    ['::', (port: number) => `localhost:${port}`, (port: number) => `http://[::]:${port}`],
+    ['0.0.0.0', (port: number) => `localhost:${port}`, (port: number) => `http://0.0.0.0:${port}`],
+    ['127.0.0.2', (port: number) => `127.0.0.2:${port}`, (port: number) => `http://127.0.0.2:${port}`],
+  ])('at %s it is named so that it is reached', async (host, name, url) => {
+    const registry = await serve({ host });
+    expect([registry.host, registry.url]).toEqual([name(registry.port), url(registry.port)]);
+    expect((await fetch(`http://${registry.host}/v2/`)).status).toBe(200);
+  });
+
+  it('at localhost it is named by the one family that it listens on', async () => {
+    const registry = await serve({ host: 'localhost' });
+    expect([`http://127.0.0.1:${registry.port}`, `http://[::1]:${registry.port}`]).toContain(registry.url);
+    expect(registry.host === `localhost:${registry.port}`).toBe(registry.url.includes('127.0.0.1'));
+    expect((await fetch(`${registry.url}/v2/`)).status).toBe(200);
+  });
+
   it('says in one line that a port is taken', async () => {
     const { port } = await serve();
     const message = `cannot listen on 127.0.0.1:${port}: the port is taken; choose another, or 0 for any that is free`;
@@ -67,7 +90,7 @@ describe('serveRegistry', () => {
     const { url } = await serve({ signal: controller.signal });
     controller.abort();
     await expect(fetch(`${url}/v2/`)).rejects.toThrow();
-    await expect(serveRegistry({ signal: controller.signal })).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(serveRegistry({ signal: controller.signal })).rejects.toMatchObject({ code: 'E_ABORTED' });
   });
 
   it('reports each request once it has ended', async () => {
