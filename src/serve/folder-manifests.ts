@@ -6,6 +6,7 @@ import { isRegferryError } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import type { Digest } from '../spec/digest.js';
 import { MANIFEST_BYTES } from '../spec/limits.js';
+import { ifPlain } from './folder-refusal.js';
 import type { IndexCache } from './index-cache.js';
 import { factsOf, type FactsCache, type ManifestFacts } from './manifest-facts.js';
 
@@ -104,7 +105,7 @@ export class FolderManifests {
 
   /** A damaged manifest counts as one that is not there, so that it can be pushed again. */
   async #read(digest: Digest): Promise<Buffer | undefined> {
-    const size = await this.#files.blobSize(digest);
+    const size = await ifPlain(() => this.#files.blobSize(digest));
     if (size === undefined || size > MANIFEST_BYTES) return undefined;
     const stream = await this.#files.openBlob(digest, 0);
     if (stream === undefined) return undefined;

@@ -2,6 +2,16 @@ import { isDiskFull } from '../content/file-error.js';
 import { isRegferryError } from '../errors.js';
 import { Refusal } from './refusal.js';
 
+/** What work gives; undefined where a link, a folder or a device is in a file's place, which counts as nothing there. */
+export async function ifPlain<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isRegferryError(error) && error.code === 'E_LAYOUT') return undefined;
+    throw error;
+  }
+}
+
 /**
  * The answer to a push that cannot be written: 503 while another process holds the layout's lock, 403 for a folder that
  * is no layout and cannot become one. What the file system refused, and everything else, is returned as it is. Paths and

@@ -8,9 +8,9 @@ import { LOCK_NAME } from '../content/layout-lock.js';
 import { makeFolders } from '../content/make-folders.js';
 import { isRegferryError, RegferryError } from '../errors.js';
 import type { FolderCaches } from './folder-manifests.js';
-import { refusalToWrite } from './folder-refusal.js';
+import { ifPlain, refusalToWrite } from './folder-refusal.js';
 import { FolderRepository } from './folder-repository.js';
-import { findRepositoryFolder, isFolderName, repositoriesBelow } from './folder-tree.js';
+import { findRepositoryFolder, isFolderName, refuseLinks, repositoriesBelow } from './folder-tree.js';
 import { IndexCache } from './index-cache.js';
 import { FactsCache } from './manifest-facts.js';
 import type { RegistryStorage, RepositoryStorage } from './storage.js';
@@ -92,6 +92,7 @@ export class FolderRegistry implements RegistryStorage {
       const existing = await this.repository(name);
       if (existing !== undefined) return existing;
       const path = join(this.#root, name);
+      await refuseLinks(this.#root, name);
       const { files, lock } = await openFolder(path, { access: 'write', create: true, nested: true });
       lock?.release();
       return this.#keep(name, files);
@@ -115,9 +116,11 @@ export class FolderRegistry implements RegistryStorage {
   }
 }
 
-/** False for a folder without a layout, and for a layout that a killed server has only begun to make. */
+/** False for a folder without a layout, for one whose files are links or folders, and for a layout that a killed server has only begun to make. */
 async function isWhole(files: LayoutFiles): Promise<boolean> {
-  return (await files.hasTop('oci-layout')) && (await files.hasTop('index.json')) && (await files.hasBlobs());
+  const isThere = async (): Promise<boolean> =>
+    (await files.hasTop('oci-layout')) && (await files.hasTop('index.json')) && (await files.hasBlobs());
+  return (await ifPlain(isThere)) === true;
 }
 
 async function findRoot(folder: string, readOnly: boolean): Promise<string> {

@@ -9,7 +9,7 @@ import type { Manifest, ManifestKey } from '../content/store.js';
 import { RegferryError } from '../errors.js';
 import { algorithmOf, type Algorithm, type Digest } from '../spec/digest.js';
 import { FolderManifests, type FolderCaches } from './folder-manifests.js';
-import { refusalToWrite } from './folder-refusal.js';
+import { ifPlain, refusalToWrite } from './folder-refusal.js';
 import { FolderUpload } from './folder-upload.js';
 import { IndexWriter } from './index-writer.js';
 import { factsOf } from './manifest-facts.js';
@@ -31,8 +31,9 @@ export class FolderRepository implements RepositoryStorage {
     this.#writer = new IndexWriter(files, caches.indexes);
   }
 
-  blobSize(digest: Digest): Promise<number | undefined> {
-    return this.#files.blobSize(digest);
+  /** What is no plain file is no blob. */
+  async blobSize(digest: Digest): Promise<number | undefined> {
+    return await ifPlain(() => this.#files.blobSize(digest));
   }
 
   async openBlob(digest: Digest, { start, end }: ByteRange): Promise<Readable> {

@@ -5,8 +5,9 @@ import {
   linkSync,
   lstatSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
+  readdirSync,
+  renameSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -156,12 +157,41 @@ describe('a folder of layouts', () => {
     symlinkSync(elsewhere, join(folder, 'below'));
     const url = await serve(folder);
     for (const name of ['linked', 'below/app', 'below/new']) {
-      expect((await fetch(`${url}/v2/${name}/manifests/1`)).status).toBe(500);
+      expect((await fetch(`${url}/v2/${name}/manifests/1`)).status).toBe(404);
       expect((await fetch(`${url}/v2/${name}/blobs/uploads/`, { method: 'POST' })).status).toBe(403);
     }
     expect(await (await fetch(`${url}/v2/_catalog`)).json()).toEqual({ repositories: [] });
     expect(readdirSync(elsewhere)).toEqual(['app']);
     expect(String(problems[0])).toContain('is a link');
+  });
+
+  it('has nothing where a link or a folder is in the place of a file', async () => {
+    const folder = makeMemoryFolder('air');
+    for (const name of ['blob', 'index', 'store', 'marker']) {
+      await copyInto(join(folder, name), image, '1');
+    }
+    const { digest } = image.root.descriptor;
+    const other = digestOf(Buffer.from('elsewhere'));
+    const instead = (path: string): void => {
+      rmSync(path, { recursive: true });
+      mkdirSync(path);
+    };
+    instead(blobFile(join(folder, 'blob'), digest));
+    symlinkSync('/etc/hostname', blobFile(join(folder, 'blob'), other));
+    instead(join(folder, 'index', 'index.json'));
+    instead(join(folder, 'marker', 'oci-layout'));
+    renameSync(join(folder, 'store', 'blobs'), join(folder, 'store', 'moved'));
+    symlinkSync('moved', join(folder, 'store', 'blobs'));
+    const url = await serve(folder);
+    const long = 'x'.repeat(254);
+    for (const name of ['blob', 'index', 'store', 'marker', long]) {
+      for (const path of [`manifests/1`, `manifests/${digest}`, `blobs/${digest}`, `blobs/${other}`]) {
+        const { status } = await fetch(`${url}/v2/${name}/${path}`);
+        expect([name, path, status]).toEqual([name, path, 404]);
+      }
+    }
+    expect((await fetch(`${url}/v2/blob/blobs/${digest}`, { method: 'DELETE' })).status).toBe(404);
+    expect((await fetch(`${url}/v2/blob/tags/list`)).status).toBe(200);
   });
 
   it('shares the bytes of a mounted blob', async () => {
