@@ -71,7 +71,13 @@ export type Hint =
   /** Allow redirects to private addresses. */
   | { readonly code: 'allow-private' }
   /** Upload in smaller chunks. */
-  | { readonly code: 'smaller-chunks' };
+  | { readonly code: 'smaller-chunks' }
+  /** Set tags in another repository than the source's. */
+  | { readonly code: 'promote-to'; readonly repository: string }
+  /** What was given for a plan is a receipt: undo takes it. */
+  | { readonly code: 'undo-receipt' }
+  /** What was given for a receipt is a plan: apply takes it. */
+  | { readonly code: 'apply-plan' };
 
 /** What an error may carry besides its code and message. Nothing here may hold a secret. */
 export interface ErrorDetails {

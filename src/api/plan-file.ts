@@ -1,8 +1,9 @@
 import type { CopyPlan } from '../copy/report.js';
-import { RegferryError } from '../errors.js';
+import { RegferryError, type Hint } from '../errors.js';
 import { isJsonObject, own, ownText } from '../spec/json.js';
 import { userAgent } from '../version.js';
 import { boundDigest, type Plan } from './apply.js';
+import { STATEMENT_TYPE } from './receipt.js';
 import { parseDocument, readDigest, readFlag, readObjects, readPrevious, readReference } from './document.js';
 
 /** The version of the plan file's format. */
@@ -38,6 +39,9 @@ export function formatPlan(plan: CopyPlan, createdAt: Date = new Date()): string
 export function parsePlan(text: string): Plan {
   const document = parseDocument(text, bad);
   const version = own(document, 'regferryPlan');
+  if (version === undefined && own(document, '_type') === STATEMENT_TYPE) {
+    throw bad('this is a receipt', undefined, { code: 'undo-receipt' });
+  }
   if (version === undefined) throw bad('it is no plan of regferry');
   if (version !== VERSION) throw bad(`its version is not ${VERSION}, the only one that is known here`);
   const source = own(document, 'source');
@@ -54,6 +58,6 @@ export function parsePlan(text: string): Plan {
   };
 }
 
-function bad(why: string, cause?: unknown): RegferryError {
-  return new RegferryError('E_CONFIG', `this plan cannot be applied: ${why}`, { cause });
+function bad(why: string, cause?: unknown, hint?: Hint): RegferryError {
+  return new RegferryError('E_CONFIG', `this plan cannot be applied: ${why}`, { cause, hint });
 }

@@ -1,7 +1,8 @@
 import type { CopyPlan, CopyReport } from '../copy/report.js';
-import { RegferryError } from '../errors.js';
+import { RegferryError, type Hint } from '../errors.js';
 import { formatLocation, parseLocation, parseRepositoryLocation, type Location } from '../spec/location.js';
-import { parseTag } from '../spec/reference.js';
+import { printable } from '../spec/printable.js';
+import { isTag, parseTag, withoutUser } from '../spec/reference.js';
 import { runReported } from './copy.js';
 import type { CopyOptions, SideOptions } from './options.js';
 import { planned } from './plan.js';
@@ -61,11 +62,32 @@ function taggedReferences(
   tags: string | readonly string[],
   to: readonly string[] | undefined,
 ): readonly string[] {
-  const names = (typeof tags === 'string' ? [tags] : tags).map(parseTag);
+  const names = (typeof tags === 'string' ? [tags] : tags).map((tag) => loneTag(tag, source));
   if (names.length === 0) throw new RegferryError('E_USAGE', 'a promotion needs at least one tag');
   if (to?.length === 0) throw new RegferryError('E_USAGE', 'a promotion needs at least one repository');
   const places = to === undefined ? [parseLocation(source)] : to.map(parseRepositoryLocation);
   return places.flatMap((place) => names.map((tag) => formatLocation(tagged(place, tag))));
+}
+
+/** A tag. Throws E_REFERENCE, with the tag alone where a whole image was given. */
+function loneTag(text: string, source: string): string {
+  if (isTag(text)) return text;
+  const [, place = '', tag = ''] = /^(.*):([^:/@]*)$/.exec(text) ?? [];
+  if (!isTag(tag)) return parseTag(text);
+  const message = `"${printable(withoutUser(text), 200)}" is not a tag: give the tag alone, ${tag}`;
+  throw new RegferryError('E_REFERENCE', message, { hint: elsewhere(place, source) });
+}
+
+/** What to do where the image that was given for a tag is not in the repository of the source. */
+function elsewhere(place: string, source: string): Hint | undefined {
+  try {
+    const repository = formatLocation(parseRepositoryLocation(place));
+    const own = tagged(parseLocation(source), 'latest');
+    if (formatLocation(own) === `${repository}:latest`) return undefined;
+    return { code: 'promote-to', repository: place };
+  } catch {
+    return undefined;
+  }
 }
 
 function tagged(place: Location, tag: string): Location {

@@ -1,4 +1,4 @@
-import { RegferryError } from '../errors.js';
+import { RegferryError, type Hint } from '../errors.js';
 import { isJsonObject, own, type JsonObject } from '../spec/json.js';
 import { parseDocument, readDigest, readFlag, readObjects, readPrevious, readReference } from './document.js';
 import { PREDICATE_TYPE, STATEMENT_TYPE, type Receipt, type ReceiptTag } from './receipt.js';
@@ -19,6 +19,9 @@ export function formatReceipt(receipt: Receipt): string {
 /** Reads a receipt file, for `undo`. Throws E_CONFIG for anything that is no receipt, or one of another version. */
 export function parseReceipt(text: string): RecordedTags {
   const document = parseDocument(text, bad);
+  if (own(document, 'regferryPlan') !== undefined) {
+    throw bad('this is a plan', undefined, { code: 'apply-plan' });
+  }
   if (own(document, '_type') !== STATEMENT_TYPE) throw bad(`its "_type" is not ${STATEMENT_TYPE}`);
   if (own(document, 'predicateType') !== PREDICATE_TYPE) {
     throw bad(`its "predicateType" is not ${PREDICATE_TYPE}`);
@@ -37,6 +40,6 @@ function readTag(tag: JsonObject): RecordedTag {
   };
 }
 
-function bad(why: string, cause?: unknown): RegferryError {
-  return new RegferryError('E_CONFIG', `this receipt cannot be undone: ${why}`, { cause });
+function bad(why: string, cause?: unknown, hint?: Hint): RegferryError {
+  return new RegferryError('E_CONFIG', `this receipt cannot be undone: ${why}`, { cause, hint });
 }

@@ -40,6 +40,12 @@ function worded(hint: Hint, spell: Spell): string {
       return `${spell('allow-private-redirects')} allows it`;
     case 'smaller-chunks':
       return `try ${spell('chunk-size')} with a smaller size`;
+    case 'promote-to':
+      return `--to ${hint.repository} sets it there`;
+    case 'undo-receipt':
+      return 'it is for regferry promote --undo';
+    case 'apply-plan':
+      return 'it is for regferry apply';
   }
 }
 

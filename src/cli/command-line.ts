@@ -12,6 +12,8 @@ export interface CommandLine {
   readonly given: ReadonlyMap<string, readonly string[]>;
   /** What is wrong with an option's spelling, if anything is: the first such. */
   readonly problem: string | undefined;
+  /** The option that there is not, with its dashes, where that is the problem. */
+  readonly unknown: string | undefined;
 }
 
 const NEGATIVE_NUMBER = /^-\d/;
@@ -22,7 +24,7 @@ const NEGATIVE_NUMBER = /^-\d/;
  * `--toString`. Nothing is thrown; an unknown name or a flag with a bad value is reported as `problem`.
  */
 export function readCommandLine(argv: readonly string[], table: OptionTable): CommandLine {
-  const { tokens, problem } = normalise(argv, table);
+  const { tokens, problem, unknown } = normalise(argv, table);
   const parsed: Readonly<Record<string, unknown>> = Parser(tokens, {
     string: Object.keys(table).filter((name) => table[name]?.kind !== 'flag'),
     boolean: Object.keys(table).filter((name) => table[name]?.kind === 'flag'),
@@ -41,24 +43,22 @@ export function readCommandLine(argv: readonly string[], table: OptionTable): Co
     const value = parsed[name];
     if (value !== undefined) given.set(name, (Array.isArray(value) ? value : [value]).map(String));
   }
-  return { words: wordsOf(parsed['_']), given, problem };
+  return { words: wordsOf(parsed['_']), given, problem, unknown };
 }
 
 function wordsOf(positionals: unknown): string[] {
   return Array.isArray(positionals) ? positionals.map(String) : [];
 }
 
-interface Normalised {
-  readonly tokens: string[];
-  readonly problem: string | undefined;
-}
+type Normalised = { readonly tokens: string[] } & Pick<CommandLine, 'problem' | 'unknown'>;
 
 /** Long names for short ones, `--flag=true` for flags (else yargs takes a following word "true" for their value). */
 function normalise(argv: readonly string[], table: OptionTable): Normalised {
   const tokens: string[] = [];
   let problem: string | undefined;
+  let unknown: string | undefined;
   for (const [index, token] of argv.entries()) {
-    if (token === '--') return { tokens: [...tokens, ...argv.slice(index)], problem };
+    if (token === '--') return { tokens: [...tokens, ...argv.slice(index)], problem, unknown };
     const isValue = NEGATIVE_NUMBER.test(token) && awaitsValue(tokens.at(-1));
     if (!/^-./.test(token) || isValue) {
       tokens.push(token);
@@ -68,6 +68,7 @@ function normalise(argv: readonly string[], table: OptionTable): Normalised {
     const spelled = equals === -1 ? token : token.slice(0, equals);
     const name = longName(spelled, table);
     if (name === undefined) {
+      if (problem === undefined) unknown = spelled;
       problem ??= unknownOption(spelled, table);
     } else if (table[name]?.kind === 'flag') {
       const on = equals === -1 ? true : parseFlag(token.slice(equals + 1));
@@ -77,7 +78,7 @@ function normalise(argv: readonly string[], table: OptionTable): Normalised {
       tokens.push(equals === -1 ? `--${name}` : `--${name}=${token.slice(equals + 1)}`);
     }
   }
-  return { tokens, problem };
+  return { tokens, problem, unknown };
 }
 
 /** True after `--retries`: yargs then takes a negative number for its value, so that it can be told to be a bad one. */

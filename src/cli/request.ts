@@ -1,6 +1,7 @@
 import type { Command } from './command.js';
 import type { CommandLine } from './command-line.js';
 import { nearest } from './nearest.js';
+import { commandAdvice, optionAdvice, verbAdvice } from './peers.js';
 import { usageError } from './usage-error.js';
 
 /** What a command line asks for. */
@@ -22,7 +23,9 @@ export function readRequest(line: CommandLine, commands: readonly Command[]): Re
   const command = namedCommand(line, commands);
   if (isOn(line, 'help')) return { kind: 'help', command };
   if (isOn(line, 'version')) return { kind: 'version' };
-  if (line.problem !== undefined) throw usageError(line.problem, command?.name);
+  const elsewhere = command === undefined ? commandAdvice(line.words) : undefined;
+  if (word !== undefined && elsewhere !== undefined) throw noCommand(word, elsewhere);
+  if (line.problem !== undefined) throw usageError(problemOf(line, command) ?? line.problem, command?.name);
   if (word === undefined) {
     if (line.given.size > 0) throw usageError('a command is missing');
     return { kind: 'nothing' };
@@ -31,10 +34,18 @@ export function readRequest(line: CommandLine, commands: readonly Command[]): Re
   if (command === undefined) throw unknownCommand(word, commands);
   const foreign = [...line.given.keys()].find((name) => !Object.hasOwn(command.options, name));
   if (foreign !== undefined) {
-    throw usageError(`--${foreign} is not an option of ${command.name}`, command.name);
+    const advice = optionAdvice(`--${foreign}`, command);
+    const instead = advice === undefined ? '' : `; ${advice}`;
+    throw usageError(`--${foreign} is not an option of ${command.name}${instead}`, command.name);
   }
   checkCount(command, args);
   return { kind: 'run', command, args };
+}
+
+/** What is wrong with an option that other programs have. */
+function problemOf({ unknown }: CommandLine, command: Command | undefined): string | undefined {
+  const advice = unknown === undefined ? undefined : optionAdvice(unknown, command);
+  return advice === undefined ? undefined : `there is no option ${unknown}: ${advice}`;
 }
 
 function helpRequest(name: string | undefined, commands: readonly Command[]): Request {
@@ -43,7 +54,13 @@ function helpRequest(name: string | undefined, commands: readonly Command[]): Re
   return { kind: 'help', command };
 }
 
+function noCommand(word: string, instead: string): Error {
+  return usageError(`there is no command "${word}": ${instead}`);
+}
+
 function unknownCommand(word: string, commands: readonly Command[]): Error {
+  const instead = commandAdvice([word]);
+  if (instead !== undefined) return noCommand(word, instead);
   const meant = nearest(
     word,
     commands.map(({ name }) => name),
@@ -55,6 +72,8 @@ function checkCount({ name, arguments: rule }: Command, args: readonly string[])
   const missing = rule.missing[args.length];
   if (missing !== undefined) throw usageError(`${name} needs ${missing}`, name);
   const tooMany = args[rule.most];
+  const advice = tooMany === undefined ? undefined : verbAdvice(name, args[0] ?? '');
+  if (advice !== undefined) throw usageError(advice, name);
   if (tooMany !== undefined) throw usageError(`"${tooMany}" is one argument too many for ${name}`, name);
 }
 

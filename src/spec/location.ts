@@ -1,8 +1,9 @@
 import { RegferryError } from '../errors.js';
 import { parseDigest } from './digest.js';
 import type { Digest } from './digest.js';
+import { misread } from './misread.js';
 import { printable } from './printable.js';
-import { formatReference, parseReference, parseRepository, parseTag } from './reference.js';
+import { formatReference, parseReference, parseRepository, parseTag, withoutUser } from './reference.js';
 import type { Reference } from './reference.js';
 
 /** Where an image is: in a registry, or in an OCI image layout folder. */
@@ -34,6 +35,11 @@ export function parseLocation(text: string): Location {
     );
   }
   if (text.startsWith(LAYOUT)) return parseLayout(text);
+  const why = misread(text);
+  if (why !== undefined) {
+    const shown = printable(withoutUser(text), 200);
+    throw new RegferryError('E_REFERENCE', `"${shown}" is not an image reference: ${printable(why)}`);
+  }
   return { kind: 'registry', reference: parseReference(text) };
 }
 

@@ -47,7 +47,7 @@ export function parseReference(text: string): Reference {
   const digest = at < 0 ? undefined : parseDigestPart(rest.slice(at + 1), text);
   const colon = named.indexOf(':', named.lastIndexOf('/') + 1);
   if (colon >= 0 && named.startsWith('[') && !named.includes('/'))
-    throw bad(text, 'the repository is missing');
+    throw bad(text, `the repository is missing; did you mean ${shown(named)}/REPO?`);
   const tag = colon < 0 ? undefined : parseTagPart(named.slice(colon + 1), text);
   const name = parseName(colon < 0 ? named : named.slice(0, colon), text);
   return { ...name, ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest }) };
@@ -116,6 +116,8 @@ function parseName(name: string, text: string): Reference {
     throw bad(text, 'the registry is not a host that can be reached');
   }
   const registry = HUB_ALIASES.has(domain.toLowerCase()) ? DOCKER_HUB : domain;
+  if (path === '' && isDomain)
+    throw bad(text, `the repository is missing; did you mean ${shown(registry)}/REPO?`);
   if (!PATH.test(path)) throw bad(text, whyNotPath(path));
   const repository = registry === DOCKER_HUB && !path.includes('/') ? `library/${path}` : path;
   if (repository.length > LONGEST_PATH) {

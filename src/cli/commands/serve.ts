@@ -105,6 +105,12 @@ async function serveUntilSignal(call: Call, values: Values<ServeValues>): Promis
 }
 
 function checkTogether(folder: string | undefined, values: Values<ServeValues>): void {
+  if (folder?.startsWith('oci:') === true) {
+    throw usageError(
+      `serve takes a folder: leave out oci:, and give ${folder.slice('oci:'.length)}`,
+      'serve',
+    );
+  }
   if ((values['tls-cert'] === undefined) !== (values['tls-key'] === undefined)) {
     throw usageError('--tls-cert and --tls-key belong together', 'serve');
   }

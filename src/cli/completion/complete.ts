@@ -1,5 +1,6 @@
 import { printable } from '../../spec/printable.js';
 import type { Api } from '../api.js';
+import { argumentName } from '../argument-names.js';
 import { readCommandLine, type CommandLine } from '../command-line.js';
 import type { Command } from '../command.js';
 import { allOptions, commands } from '../commands.js';
@@ -130,11 +131,4 @@ async function argumentsOf(
     default:
       return [];
   }
-}
-
-/** The word for an argument in `<source> <target...>`; the last one may go on for ever. */
-function argumentName(usage: string, at: number): string | undefined {
-  const names = usage.match(/(?<=[<[])[^>\]]+/g) ?? [];
-  const last = names.at(-1);
-  return names[at] ?? (last?.endsWith('...') === true ? last : undefined);
 }

@@ -18,7 +18,8 @@ export async function completeImage(
   if (folder !== undefined) return completeFolder(folder);
   const [, repository = '', tag = ''] = /^(.*[^/]):([^/@:]*)$/.exec(word) ?? [];
   // Before the first slash a colon stands before a port, unless no registry can be meant.
-  const isHost = !repository.includes('/') && /[.:]|^localhost$/.test(repository);
+  const isLayout = repository.startsWith('oci:');
+  const isHost = !isLayout && !repository.includes('/') && /[.:]|^localhost$/.test(repository);
   if (find === undefined || repository === '' || isHost) return [];
   return (await find(repository, tag)).map((found) => [`${repository}:${found}`]);
 }

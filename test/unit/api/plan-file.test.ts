@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { formatPlan, parsePlan } from '../../../src/api/plan-file.js';
+import { parseReceipt } from '../../../src/api/receipt-file.js';
 import type { CopyPlan, TargetPlan } from '../../../src/copy/report.js';
 import { RegferryError } from '../../../src/errors.js';
 
@@ -104,6 +105,14 @@ describe('a name in a plan file', () => {
       expect(() => parsePlan(text.replace(digest, name))).toThrow(`"${name}" is not a digest`);
     },
   );
+});
+
+it('says of a receipt that it is one', () => {
+  const receipt = '{"_type":"https://in-toto.io/Statement/v1","predicateType":"x"}';
+  expect(() => parsePlan(receipt)).toThrow(/this is a receipt/);
+  expect(() => parsePlan(receipt)).toThrow(expect.objectContaining({ hint: { code: 'undo-receipt' } }));
+  expect(() => parseReceipt(text)).toThrow(/this is a plan/);
+  expect(() => parseReceipt(text)).toThrow(expect.objectContaining({ hint: { code: 'apply-plan' } }));
 });
 
 function unseen(): TargetPlan {

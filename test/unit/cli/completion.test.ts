@@ -118,6 +118,14 @@ describe('an image', () => {
     expect((await completeWith(tags, 'digest', 'alpine:')).asked[0]?.repository).toBe('alpine');
   });
 
+  it('goes on with the tags of a layout, in the current folder as elsewhere', async () => {
+    for (const layout of ['oci:air', 'oci:air/app', 'oci:/srv/air', 'oci:my.air']) {
+      const { found, asked } = await completeWith(tags, 'copy', `${layout}:`);
+      expect(found).toEqual(tags.map((tag) => `${layout}:${tag}`));
+      expect(asked[0]?.repository).toBe(layout);
+    }
+  });
+
   it('is asked for as the options of its side say', async () => {
     const words = ['copy', '--from-plain-http', '--to-insecure', 'r.example.com/a:1'];
     const target = await completeWith(tags, ...words, 'r.example.com/b:2');

@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+
+import { promote } from '../../../src/api/promote.js';
+
+const source = 'r.example.com/app:1';
+
+describe('a tag of a promotion', () => {
+  it.each([
+    ['app:prod', 'prod'],
+    [':prod', 'prod'],
+    ['r.example.com/app:prod', 'prod'],
+    ['localhost:5000/app:v1.0', 'v1.0'],
+  ])('is given alone: %s', async (image, tag) => {
+    await expect(promote(source, image)).rejects.toMatchObject({
+      code: 'E_REFERENCE',
+      message: `"${image}" is not a tag: give the tag alone, ${tag}`,
+    });
+  });
+
+  it('of another repository is hinted at', async () => {
+    await expect(promote(source, 'r.example.com/other:prod')).rejects.toMatchObject({
+      hint: { code: 'promote-to', repository: 'r.example.com/other' },
+    });
+    await expect(promote(source, 'r.example.com/app:prod')).rejects.toMatchObject({ hint: undefined });
+  });
+
+  it.each(['x#y', 'x?tag=latest', '../../victim/manifests/latest', '..%2f', '', 'app:', 'a/b'])(
+    'is a tag, not %j',
+    async (tag) => {
+      await expect(promote(source, ['ok', tag])).rejects.toMatchObject({ code: 'E_REFERENCE' });
+    },
+  );
+});
