@@ -14,6 +14,9 @@ const hints: Readonly<Record<Hint['code'], Hint>> = {
   'plain-http': { code: 'plain-http' },
   'allow-private': { code: 'allow-private' },
   'smaller-chunks': { code: 'smaller-chunks' },
+  'promote-to': { code: 'promote-to', repository: 'r.example/app' },
+  'undo-receipt': { code: 'undo-receipt' },
+  'apply-plan': { code: 'apply-plan' },
 };
 
 function advice(code: Hint['code'], twoSided: boolean, side?: Side): string {
@@ -37,6 +40,9 @@ describe('an error with a hint', () => {
     ['plain-http', 'for a registry over plain http there is --plain-http'],
     ['allow-private', '--allow-private-redirects allows it'],
     ['smaller-chunks', 'try --chunk-size with a smaller size'],
+    ['promote-to', '--to r.example/app sets it there'],
+    ['undo-receipt', 'it is for regferry promote --undo'],
+    ['apply-plan', 'it is for regferry apply'],
   ] as const)('of %s ends with what to do', (code, words) => {
     expect(advice(code, false, 'source')).toBe(`it failed; ${words}`);
   });
