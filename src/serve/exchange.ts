@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
@@ -75,6 +76,21 @@ export class Exchange implements Client {
       const bytes = chunk as Buffer;
       this.#bytesIn += bytes.length;
       yield bytes;
+    }
+  }
+
+  /** The connection on which it came. */
+  get connection(): Socket {
+    return this.request.socket;
+  }
+
+  /** Calls back when the connection closes before the whole answer was handed to it, at once where it has. */
+  onUndelivered(listener: () => void): void {
+    if (this.gone) listener();
+    else {
+      this.#response.once('close', () => {
+        if (!this.#response.writableFinished) listener();
+      });
     }
   }
 

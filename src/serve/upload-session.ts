@@ -7,8 +7,19 @@ import type { IncomingBlob } from './storage.js';
 /** How long a session may rest before it is forgotten with what it holds. */
 const restMs = 60 * 60 * 1000;
 
+/** The same for a session that nobody has asked for since the connection was closed over which it was opened. */
+const orphanMs = 5 * 60 * 1000;
+
 /** Most sessions at a time: each may hold a file open. */
 const mostSessions = 1000;
+
+/** How long a session must have rested before another one may take its place, where there are too many. */
+const leastRestMs = 60 * 1000;
+
+/** What tells that a client's connection is closed, and whether it was reset rather than ended. */
+interface Connection {
+  once(event: 'close', listener: (wasReset: boolean) => void): unknown;
+}
 
 /** A request that can be cut. */
 interface Abortable {
@@ -24,6 +35,8 @@ export class UploadSession {
   hadShortChunk = false;
   /** True once it was committed or cancelled. */
   ended = false;
+  /** True while nobody has asked for it, and nobody may: the connection over which it was opened is closed. */
+  orphaned = false;
   /** When it was used last, in milliseconds by the clock of {@link UploadSessions}. */
   usedAt: number;
   readonly #now: () => number;
@@ -106,6 +119,8 @@ export class UploadSession {
 /** The uploads of a registry that have begun and not ended. */
 export class UploadSessions {
   readonly #sessions = new Map<string, UploadSession>();
+  /** Those that nobody has asked for yet, by the connection over which they were opened. */
+  readonly #unclaimed = new Map<Connection, Set<UploadSession>>();
   readonly #now: () => number;
 
   constructor(now: () => number) {
@@ -117,9 +132,19 @@ export class UploadSessions {
     return this.#sessions.size;
   }
 
-  /** Starts one, and forgets those that have rested for too long. Throws a 429 when there are too many. */
-  async open(repository: string, receive: () => Promise<IncomingBlob>): Promise<UploadSession> {
+  /**
+   * Starts one, and forgets those that have rested for too long. Where there are too many the one that has rested longest
+   * gives up its place, orphans first; throws a 429 where none has rested for a minute. When `connection` is reset before
+   * anybody has asked for the session, its Location was never read, and it is forgotten.
+   */
+  async open(
+    repository: string,
+    receive: () => Promise<IncomingBlob>,
+    connection?: Connection,
+  ): Promise<UploadSession> {
     await this.sweep();
+    const idle = this.#sessions.size >= mostSessions ? this.#longestIdle() : undefined;
+    if (idle !== undefined) await this.cancel(idle);
     if (this.#sessions.size >= mostSessions) {
       const message = `${mostSessions} uploads are under way; finish or cancel some, or try again later`;
       throw new Refusal(429, 'TOOMANYREQUESTS', message, { headers: { 'Retry-After': '10' } });
@@ -127,14 +152,16 @@ export class UploadSessions {
     const session = new UploadSession(repository, await receive(), this.#now);
     session.blob.rest();
     this.#sessions.set(session.id, session);
+    if (connection !== undefined) this.#watch(connection, session);
     return session;
   }
 
-  /** Forgets the sessions that nobody has touched for an hour. */
+  /** Forgets the sessions that nobody has touched for an hour, orphans after five minutes. */
   async sweep(): Promise<void> {
     const now = this.#now();
     for (const session of this.#sessions.values()) {
-      if (!session.busy && now - session.usedAt > restMs) await this.cancel(session);
+      const most = session.orphaned ? orphanMs : restMs;
+      if (!session.busy && now - session.usedAt > most) await this.cancel(session);
     }
   }
 
@@ -153,12 +180,14 @@ export class UploadSessions {
       throw unknownUpload();
     }
     session.usedAt = this.#now();
+    this.#claim(session);
     return session;
   }
 
   /** Forgets a session that was committed. */
   end(session: UploadSession): void {
     session.ended = true;
+    this.#claim(session);
     this.#sessions.delete(session.id);
   }
 
@@ -166,6 +195,35 @@ export class UploadSessions {
   async cancel(session: UploadSession): Promise<void> {
     this.end(session);
     await session.blob.discard();
+  }
+
+  #longestIdle(): UploadSession | undefined {
+    const now = this.#now();
+    return [...this.#sessions.values()]
+      .filter(({ busy, orphaned, usedAt }) => !busy && (orphaned || now - usedAt > leastRestMs))
+      .sort((a, b) => Number(b.orphaned) - Number(a.orphaned) || a.usedAt - b.usedAt)
+      .at(0);
+  }
+
+  #watch(connection: Connection, session: UploadSession): void {
+    const others = this.#unclaimed.get(connection);
+    if (others !== undefined) {
+      others.add(session);
+      return;
+    }
+    this.#unclaimed.set(connection, new Set([session]));
+    connection.once('close', (wasReset) => {
+      for (const unclaimed of this.#unclaimed.get(connection) ?? []) {
+        unclaimed.orphaned = true;
+        if (wasReset) void this.cancel(unclaimed);
+      }
+      this.#unclaimed.delete(connection);
+    });
+  }
+
+  #claim(session: UploadSession): void {
+    session.orphaned = false;
+    for (const sessions of this.#unclaimed.values()) if (sessions.delete(session)) return;
   }
 }
 

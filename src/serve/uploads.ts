@@ -30,7 +30,9 @@ export async function startUpload(context: RouteContext): Promise<void> {
     return;
   }
   const algorithm = query.get('digest-algorithm') === 'sha512' ? 'sha512' : 'sha256';
-  const session = await registry.sessions.open(name, () => repository.receiveBlob(algorithm));
+  const receive = (): Promise<IncomingBlob> => repository.receiveBlob(algorithm);
+  const session = await registry.sessions.open(name, receive, exchange.connection);
+  exchange.onUndelivered(() => void registry.sessions.cancel(session));
   if (registry.uploadState) session.renewState();
   const { chunkMinLength } = registry;
   const minimum = chunkMinLength === undefined ? {} : { 'OCI-Chunk-Min-Length': String(chunkMinLength) };
