@@ -7,6 +7,7 @@ import { BodyFailure } from './body-failure.js';
 import { UPLOAD_ANSWER_TIMEOUT_MS, WHOLE_BODY_LIMIT } from './limits.js';
 import type { HttpRequest, HttpResponse, RequestBody } from './message.js';
 import { networkError } from './network-error.js';
+import { patientSignal } from './patient-signal.js';
 import { redactUrl } from './redact.js';
 import { UndiciResponse } from './response.js';
 import { secretsOf } from './secrets.js';
@@ -38,6 +39,8 @@ export async function exchange(request: HttpRequest, options: ExchangeOptions): 
     const source = body instanceof Uint8Array ? onePiece(body) : body;
     return upload(request, source, request.answerTimeoutMs ?? usual, options);
   }
+  const patient =
+    request.graceMs === undefined ? undefined : patientSignal(request.signal, request.graceMs, () => true);
   try {
     const data = await send(options.dispatcher, {
       origin: options.origin,
@@ -47,13 +50,15 @@ export async function exchange(request: HttpRequest, options: ExchangeOptions): 
       body,
       headersTimeout: request.answerTimeoutMs ?? options.idleTimeoutMs,
       bodyTimeout: options.idleTimeoutMs,
-      signal: request.signal ?? null,
+      signal: patient?.signal ?? request.signal ?? null,
       // undici closes the connection after a HEAD unless told otherwise
       ...(request.method === 'HEAD' ? { reset: false } : {}),
     });
     return new UndiciResponse(data, request, secretsOf(request.headers));
   } catch (error) {
     throw networkError(error, request);
+  } finally {
+    patient?.release();
   }
 }
 
@@ -112,7 +117,10 @@ async function upload(
   options: ExchangeOptions,
 ): Promise<HttpResponse> {
   const control = new AbortController();
-  const unlink = linkSignal(request.signal, control);
+  const { graceMs } = request;
+  const isSent = (): boolean => graceMs !== undefined && body.complete;
+  const patient = patientSignal(request.signal, graceMs ?? 0, isSent);
+  const unlink = linkSignal(patient.signal, control);
   const body = new UploadBody(source, request.body?.length ?? 0, {
     idleTimeoutMs: options.idleTimeoutMs,
     answerTimeoutMs,
@@ -120,6 +128,7 @@ async function upload(
   });
   function close(): void {
     unlink();
+    patient.release();
     body.end();
   }
   try {

@@ -34,6 +34,11 @@ export interface HttpRequest extends Op {
    */
   readonly answerTimeoutMs?: number | undefined;
   /**
+   * How long the answer is still waited for when the signal aborts after the whole request was sent, in milliseconds: for
+   * what names something that has to be cleaned up, such as an upload. @default 0
+   */
+  readonly graceMs?: number | undefined;
+  /**
    * Origin of the registry that named this URL (upload Location, token realm, paging link). Where it is not the URL's
    * own, addresses that are closer than the registry itself are refused (E_REFUSED). Redirects set it by themselves.
    */

@@ -32,6 +32,8 @@ export interface RegistryCall extends Op {
   readonly body?: RequestBody | undefined;
   readonly retry?: boolean | undefined;
   readonly answerTimeoutMs?: number | undefined;
+  /** How long the answer is waited for after an abort, see {@link HttpRequest.graceMs}. @default 0 */
+  readonly graceMs?: number | undefined;
   /** Whether a 401 is answered with a login. False where the call is not worth a new token. @default true */
   readonly login?: boolean | undefined;
 }
@@ -112,6 +114,7 @@ export class RegistryClient {
       body: call.body,
       retry: call.retry,
       answerTimeoutMs: call.answerTimeoutMs,
+      graceMs: call.graceMs,
       signal: call.signal,
       ...(foreignTo === undefined ? {} : { registryOrigin: foreignTo }),
     };

@@ -1,5 +1,5 @@
 import type { Op } from '../content/store.js';
-import { RegferryError, isRegferryError } from '../errors.js';
+import { RegferryError, isRegferryError, throwIfAborted } from '../errors.js';
 import { parseUploadRange } from '../http/headers.js';
 import { UPLOAD_ANSWER_TIMEOUT_MS } from '../http/limits.js';
 import type { HttpHeaders, HttpResponse, RequestBody } from '../http/message.js';
@@ -12,6 +12,7 @@ import { handedLocation } from './location.js';
 import { pullScope } from './scopes.js';
 import { isWebPage } from './web-page.js';
 
+/** How long a cancellation may take, and before it the answer that says what there is to cancel. */
 const CANCEL_MS = 5_000;
 const OCTETS = 'application/octet-stream';
 
@@ -97,6 +98,8 @@ export class UploadSession {
       login: method !== 'DELETE',
       // The closing request may be answered only after the registry has stored a huge blob.
       answerTimeoutMs: body && (this.#context.answerTimeoutMs ?? UPLOAD_ANSWER_TIMEOUT_MS),
+      // The answer to a PATCH has the Location by which the upload can be cancelled.
+      graceMs: method === 'PATCH' ? CANCEL_MS : undefined,
       signal: op.signal,
     });
   }
@@ -140,7 +143,7 @@ export async function startUpload(
   const mounting = mountFrom === undefined ? undefined : await tryMount(context, digest, mountFrom, op);
   if (mounting !== undefined) return mounting;
   const response = await post(context, uploadsPath(context.repository, digest), undefined, op);
-  if (response.status === 202) return { mounted: false, session: await openedSession(context, response) };
+  if (response.status === 202) return await opened(context, response, op);
   throw await context.client.failure(response, 'POST', op);
 }
 
@@ -156,7 +159,7 @@ async function tryMount(
 ): Promise<UploadStart | undefined> {
   try {
     const response = await post(context, mountPath(context.repository, digest, mountFrom), mountFrom, op);
-    if (response.status === 202) return { mounted: false, session: await openedSession(context, response) };
+    if (response.status === 202) return await opened(context, response, op);
     if (response.status !== 201) throw await context.client.failure(response, 'POST', op);
     await response.discard();
     return { mounted: true };
@@ -190,8 +193,18 @@ function post(
     scopes: [scopeOf(context), ...(mountFrom === undefined || own ? [] : [pullScope(mountFrom)])],
     body: { length: 0, type: OCTETS, open: () => Buffer.alloc(0) },
     retry: !own,
+    // What is interrupted here would leave an upload behind that nobody knows the name of.
+    graceMs: CANCEL_MS,
     signal: op.signal,
   });
+}
+
+/** The upload that a POST has opened; cancelled at once where it was interrupted meanwhile. */
+async function opened(context: RepositoryContext, response: HttpResponse, op: Op): Promise<UploadStart> {
+  const session = await openedSession(context, response);
+  if (op.signal?.aborted === true) await session.cancel();
+  throwIfAborted(op.signal);
+  return { mounted: false, session };
 }
 
 async function openedSession(context: RepositoryContext, response: HttpResponse): Promise<UploadSession> {
