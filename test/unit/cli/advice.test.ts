@@ -65,8 +65,10 @@ describe('an error with a hint', () => {
   it.each(
     commands.filter(({ options }) => Object.hasOwn(options, 'idle-timeout')).map((one) => [one.name, one]),
   )('names options that %s has', (name, { options, twoSided = false }) => {
-    // Reading uploads nothing, and a login is what login is about.
-    const never = twoSided ? [] : name === 'login' ? ['smaller-chunks', 'renew-login'] : ['smaller-chunks'];
+    // Reading uploads nothing, a login is what login is about, and the rest is what promote says, or says of promote.
+    const reading = name === 'login' ? ['smaller-chunks', 'renew-login'] : ['smaller-chunks'];
+    const promoting = name === 'promote' ? [] : ['promote-to', 'undo-receipt'];
+    const never = [...(twoSided ? [] : reading), ...promoting];
     const codes = (Object.keys(hints) as Hint['code'][]).filter((code) => !never.includes(code));
     const named = codes.flatMap((code) => advice(code, twoSided).match(/--[a-z-]+/g) ?? []);
     expect(named.filter((flag) => !Object.hasOwn(options, flag.slice(2)))).toEqual([]);
