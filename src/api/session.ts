@@ -100,8 +100,11 @@ export class Session {
    */
   async targetLayout(folder: string, dry: boolean): Promise<ContentTarget> {
     if (!(await isLayoutThere(folder)))
-      return this.#kept(new DeferredLayout(folder, await realFolder(folder)));
-    return this.#kept(await openLayout(folder, dry ? { access: 'read' } : { access: 'write', create: true }));
+      return this.#kept(new DeferredLayout(folder, await realFolder(folder), { signal: this.signal }));
+    const { signal } = this;
+    return this.#kept(
+      await openLayout(folder, dry ? { access: 'read' } : { access: 'write', create: true, signal }),
+    );
   }
 
   #kept<Store extends { close(): Promise<void> }>(layout: Store): Store {

@@ -26,11 +26,16 @@ export class DeferredLayout implements ContentTarget {
   readonly place: Place;
   readonly metered = false;
   readonly #folder: string;
+  readonly #signal: AbortSignal | undefined;
   #opened: Promise<LayoutStore> | undefined;
 
-  /** @param root its real path (content/real-folder.ts). */
-  constructor(folder: string, root: string) {
+  /**
+   * @param root its real path (content/real-folder.ts).
+   * @param op its `signal` ends the wait for a lock.
+   */
+  constructor(folder: string, root: string, { signal }: Op = {}) {
     this.#folder = folder;
+    this.#signal = signal;
     this.place = { kind: 'layout', host: root, repository: '' };
   }
 
@@ -78,11 +83,13 @@ export class DeferredLayout implements ContentTarget {
   }
 
   #made(): Promise<LayoutStore> {
-    this.#opened ??= openLayout(this.#folder, { access: 'write', create: true }).catch((error: unknown) => {
-      // A failure is for those who waited for it: the next one tries.
-      this.#opened = undefined;
-      throw asWorkError(error);
-    });
+    this.#opened ??= openLayout(this.#folder, { access: 'write', create: true, signal: this.#signal }).catch(
+      (error: unknown) => {
+        // A failure is for those who waited for it: the next one tries.
+        this.#opened = undefined;
+        throw asWorkError(error);
+      },
+    );
     return this.#opened;
   }
 

@@ -1,4 +1,4 @@
-import { link, lstat, mkdir, readdir, rename, unlink } from 'node:fs/promises';
+import { link, lstat, mkdir, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 
@@ -74,12 +74,15 @@ export class LayoutFiles {
     return await guarded('look at', path, () => isFolder(path));
   }
 
-  /** Replaces one of the files at the top, all or nothing. */
-  async writeTop(name: TopFile, bytes: Uint8Array): Promise<void> {
+  /**
+   * Replaces one of the files at the top, all or nothing. `check` is called when the bytes are on the disk, just before
+   * the file is replaced; what it throws leaves the file as it was.
+   */
+  async writeTop(name: TopFile, bytes: Uint8Array, check: () => void): Promise<void> {
     const file = await this.createFile();
     try {
       await file.write(bytes);
-      await file.moveTo(this.root, name);
+      await file.moveTo(this.root, name, check);
     } finally {
       await file.discard();
     }
@@ -90,9 +93,9 @@ export class LayoutFiles {
     return await NewFile.create(join(this.root, temporaryName()));
   }
 
-  /** Moves a written file to where its blob belongs, making the folders on the way. */
-  async placeBlob(file: NewFile, digest: Digest): Promise<void> {
-    await file.moveTo(await this.#makeBlobFolder(digest), encodedOf(digest));
+  /** Moves a written file to where its blob belongs, making the folders on the way. `check` as in {@link writeTop}. */
+  async placeBlob(file: NewFile, digest: Digest, check?: () => void): Promise<void> {
+    await file.moveTo(await this.#makeBlobFolder(digest), encodedOf(digest), check);
   }
 
   /**
@@ -175,7 +178,7 @@ export class LayoutFiles {
     await guarded('clean', this.root, async () => {
       for (const name of await readdir(this.root)) {
         const path = join(this.root, name);
-        if (isTemporaryName(name) && !isBeingWritten(path)) await unlink(path);
+        if (isTemporaryName(name) && !isBeingWritten(path)) await rm(path, { recursive: true, force: true });
       }
     });
   }

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 
-import { LayoutFiles } from './layout-files.js';
+import { LayoutFiles, type TopFile } from './layout-files.js';
 import { LayoutIndex, readIndex } from './layout-index.js';
-import { acquireLock, type LayoutLock, type LockHolder } from './layout-lock.js';
+import { acquireLock, type LayoutLock, type LockOptions } from './layout-lock.js';
 import { asLayoutError, checkLayout, findFolder, LAYOUT_VERSION } from './layout-place.js';
 
 /** Options of openLayout. */
@@ -16,8 +16,8 @@ export interface OpenLayoutOptions {
    * the folder must be empty. @default false
    */
   readonly nested?: boolean | undefined;
-  /** Who takes the lock. @default this process */
-  readonly holder?: Partial<LockHolder> | undefined;
+  /** For a writer: ends the wait for a lock that may be a dead one's. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** An open layout folder; with a lock if it was opened for writing. */
@@ -27,14 +27,21 @@ export interface LayoutFolder {
 }
 
 /** Finds or makes the folder, checks it, and locks it for a writer. Throws as openLayout says. */
-export async function openFolder(folder: string, options: OpenLayoutOptions): Promise<LayoutFolder> {
+export async function openFolder(
+  folder: string,
+  options: OpenLayoutOptions,
+  lockOptions: LockOptions = {},
+): Promise<LayoutFolder> {
   const create = options.access === 'write' && options.create === true;
   return await asLayoutError(async () => {
     const files = new LayoutFiles(await findFolder(folder, create));
     await checkLayout(files, folder, { create, nested: options.nested === true });
-    const lock = options.access === 'write' ? await lockFolder(files, options.holder) : undefined;
+    const lock =
+      options.access === 'write'
+        ? await lockFolder(files, { signal: options.signal, ...lockOptions })
+        : undefined;
     try {
-      if (create) await lock?.exclusive(() => complete(files));
+      if (create) await lock?.exclusive(() => complete(files, lock));
       await readIndex(files);
       return { files, lock };
     } catch (error) {
@@ -46,10 +53,10 @@ export async function openFolder(folder: string, options: OpenLayoutOptions): Pr
 
 /**
  * Takes the writers' lock of a layout, and removes what writers that were killed have left in it.
- * Throws E_LAYOUT when another process has the lock.
+ * Throws E_LAYOUT when another process has the lock, and the signal's reason.
  */
-export async function lockFolder(files: LayoutFiles, holder?: Partial<LockHolder>): Promise<LayoutLock> {
-  const lock = acquireLock(files.root, holder);
+export async function lockFolder(files: LayoutFiles, options?: LockOptions): Promise<LayoutLock> {
+  const lock = await acquireLock(files.root, options);
   try {
     await lock.cleanOnce(() => files.removeLeftovers());
     return lock;
@@ -60,10 +67,12 @@ export async function lockFolder(files: LayoutFiles, holder?: Partial<LockHolder
 }
 
 /** Makes what is missing. The marker comes first: with it there, a run that was killed in between can be finished. */
-async function complete(files: LayoutFiles): Promise<void> {
+async function complete(files: LayoutFiles, lock: LayoutLock | undefined): Promise<void> {
+  const write = (name: TopFile, bytes: Buffer): Promise<void> =>
+    files.writeTop(name, bytes, () => lock?.assertHeld());
   if (!(await files.hasTop('oci-layout'))) {
-    await files.writeTop('oci-layout', Buffer.from(JSON.stringify({ imageLayoutVersion: LAYOUT_VERSION })));
+    await write('oci-layout', Buffer.from(JSON.stringify({ imageLayoutVersion: LAYOUT_VERSION })));
   }
-  if (!(await files.hasTop('index.json'))) await files.writeTop('index.json', LayoutIndex.empty().toBytes());
+  if (!(await files.hasTop('index.json'))) await write('index.json', LayoutIndex.empty().toBytes());
   await files.makeFolder(join(files.root, 'blobs'), files.root);
 }

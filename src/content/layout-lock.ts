@@ -1,51 +1,70 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, openSync, readSync, renameSync, unlinkSync, writeSync } from 'node:fs';
-import { hostname } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { setTimeout as timer } from 'node:timers/promises';
 
-import { RegferryError } from '../errors.js';
-import { fileReason, hasCode } from './file-error.js';
-import { notPlain, temporaryName } from './plain-file.js';
+import { isRegferryError, RegferryError } from '../errors.js';
+import { fileReason, ioError } from './file-error.js';
+import { findLock, LOCK_NAME, LockFile, type FoundLock } from './lock-file.js';
+import { isGone, thisProcess, type LockHolder } from './lock-holder.js';
 
-/** Name of the lock file in a layout folder. */
-export const LOCK_NAME = '.regferry.lock';
+export { LOCK_NAME } from './lock-file.js';
 
-/** Longest lock file that is read. */
-const LOCK_BYTES = 4096;
+/** How often the holder of a lock gives a sign of life, in milliseconds. */
+export const LOCK_BEAT_MS = 1000;
+/** How long a lock shows no sign of life before it is taken from its holder, in milliseconds. */
+export const LOCK_STALE_MS = 15_000;
+/** How often a lock that somebody else has is looked at, in milliseconds. */
+const LOOK_MS = 250;
+/** How often it is looked at where none is found and none can be taken. */
+const MOST_LOOKS = 2 * (LOCK_STALE_MS / LOOK_MS);
 
-/** Who holds a lock, and how to find out whether another holder still lives. */
-export interface LockHolder {
-  /** @default process.pid */
-  readonly pid: number;
-  /** Name of this machine; a holder on another one cannot be checked. @default os.hostname() */
-  readonly host: string;
-  /** @default asks the system with signal 0 */
-  readonly isAlive: (pid: number) => boolean;
+/** How a lock is taken. All of it but the signal is for tests. */
+export interface LockOptions {
+  /** Ends the wait for a lock that may be a dead one's. */
+  readonly signal?: AbortSignal | undefined;
+  /** Take only what is free, or whose holder is known to be gone; wait for no sign of life. @default false */
+  readonly atOnce?: boolean | undefined;
+  /** @default this process */
+  readonly holder?: LockHolder | undefined;
+  /** True for a holder that is known to be gone. @default {@link isGone} */
+  readonly isGone?: ((holder: LockHolder) => boolean) | undefined;
+  /** @default {@link LOCK_BEAT_MS} */
+  readonly beatMs?: number | undefined;
+  /** Milliseconds on a clock that is never set. @default performance.now */
+  readonly now?: (() => number) | undefined;
+  /** Waits between two looks. @default a timer */
+  readonly wait?: ((ms: number, signal: AbortSignal | undefined) => Promise<void>) | undefined;
 }
 
-/** Locks that this process holds, by real path of the folder: its writers share one. */
-const held = new Map<string, LayoutLock>();
+/** Locks that this process holds or takes, by real path of the folder: its writers share one. */
+const held = new Map<string, Promise<LayoutLock>>();
 
 /**
- * The writers' lock on one layout folder: a file that only one process can create. Within a process the lock is shared,
- * and `exclusive` keeps its writers apart.
+ * The writers' lock on one layout folder, which one process has at a time. Within a process it is shared, and `exclusive`
+ * keeps its writers apart. While it is held its file gives signs of life. A process that is suspended for too long loses
+ * it, and finds out by {@link LayoutLock.assertHeld} before it writes what others would lose.
  */
 export class LayoutLock {
   readonly #root: string;
-  readonly #content: string;
+  readonly #file: LockFile;
+  readonly #beats: NodeJS.Timeout;
   #holders = 0;
+  #isOver = false;
   #cleaning: Promise<void> | undefined;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(root: string, content: string) {
+  constructor(root: string, file: LockFile, beatMs: number) {
     this.#root = root;
-    this.#content = content;
+    this.#file = file;
+    this.#beats = setInterval(() => this.#beat(), beatMs);
+    this.#beats.unref();
   }
 
-  /** Counts one more holder in this process. */
-  share(): this {
-    this.#holders += 1;
-    return this;
+  /** Counts one more holder in this process. False when the lock was given back or lost. */
+  share(): boolean {
+    this.#beat();
+    if (!this.#isOver) this.#holders += 1;
+    return !this.#isOver;
   }
 
   /** Runs work once, for the first holder; the others wait for it. */
@@ -64,144 +83,160 @@ export class LayoutLock {
     return await run;
   }
 
-  /** Gives the lock up; the last holder removes the file, unless somebody else's has taken its place. */
+  /**
+   * To be called just before something is replaced that others may have replaced meanwhile, with what replaces it on the
+   * disk already: whoever takes a lock over removes unfinished files before anything else, so that a replacement that is
+   * delayed after this call fails, too. Throws E_IO when the lock was lost.
+   */
+  assertHeld(): void {
+    let isHeld = !this.#isOver;
+    try {
+      isHeld &&= this.#file.beat();
+    } catch (error) {
+      throw ioError('lock', this.#root, error);
+    }
+    if (isHeld) return;
+    this.#end();
+    throw new RegferryError(
+      'E_IO',
+      `another process has taken the lock of ${this.#root} over, since this one stood still for too long; what was not confirmed is not written, run it again`,
+      { retryable: true },
+    );
+  }
+
+  /** Gives the lock up; the last holder removes it, unless somebody else's has taken its place. */
   release(): void {
     this.#holders -= 1;
-    if (this.#holders > 0) return;
-    held.delete(this.#root);
-    const path = join(this.#root, LOCK_NAME);
+    if (this.#holders > 0 || this.#isOver) return;
+    this.#end();
+    this.#file.release();
+  }
+
+  #beat(): void {
     try {
-      if (readLock(path) === this.#content) unlinkSync(path);
+      if (!this.#isOver && !this.#file.beat()) this.#end();
     } catch {
-      // The next writer finds that this process is gone, and takes the lock over.
+      // A full disk, or too many open files: the next beat may do.
     }
+  }
+
+  #end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearInterval(this.#beats);
+    held.delete(this.#root);
   }
 }
 
 /**
- * Takes the lock of a layout folder, or shares it if this process has it. A lock of a dead process of this machine is
- * taken over, and so is one with our own process id that we do not hold (process 1 of an earlier container).
- * Throws E_LAYOUT when another process holds it or the folder cannot be written. Synchronous, so that nothing else in
- * this process comes between the steps.
+ * Takes the lock of a layout folder, or shares it if this process has it. A lock whose holder is known to be gone is taken
+ * over at once, any other one when it has shown no sign of life for {@link LOCK_STALE_MS}.
+ * Throws E_LAYOUT when a living process holds it or the folder cannot be written, and the signal's reason.
  */
-export function acquireLock(root: string, holder: Partial<LockHolder> = {}): LayoutLock {
-  const own = held.get(root);
-  if (own !== undefined) return own.share();
-  const { pid = process.pid, host = hostname(), isAlive = processIsAlive } = holder;
-  const content = JSON.stringify({ pid, host, id: randomBytes(8).toString('hex') });
-  const path = join(root, LOCK_NAME);
+export async function acquireLock(root: string, options: LockOptions = {}): Promise<LayoutLock> {
+  for (;;) {
+    options.signal?.throwIfAborted();
+    const other = held.get(root);
+    if (other === undefined) return await claim(root, options);
+    const lock = await other.catch((error: unknown) => {
+      // Another writer of this process was told; one that was stopped says nothing about the lock.
+      if (isRegferryError(error) && error.code === 'E_LAYOUT') throw error;
+      return undefined;
+    });
+    if (lock?.share() === true) return lock;
+  }
+}
+
+async function claim(root: string, options: LockOptions): Promise<LayoutLock> {
+  const taking = takeLock(root, options);
+  held.set(root, taking);
   try {
-    if (!createLock(path, content)) {
-      setAside(path, { pid, host, isAlive });
-      if (!createLock(path, content)) throw heldBy(path, parseLock(readLock(path)));
-    }
+    const lock = await taking;
+    lock.share();
+    return lock;
   } catch (error) {
+    held.delete(root);
+    throw error;
+  }
+}
+
+async function takeLock(root: string, options: LockOptions): Promise<LayoutLock> {
+  const { holder = thisProcess(), beatMs = LOCK_BEAT_MS, wait = waitFor, signal } = options;
+  const file = new LockFile(root, holder, randomBytes(8).toString('hex'));
+  const watch = new LockWatch(options);
+  try {
+    for (let looks = 0; !(await file.take()); looks += 1) {
+      const found = await findLock(root);
+      if (found === undefined) {
+        if (looks > MOST_LOOKS) throw noLock(root);
+        if (looks > 0) await wait(LOOK_MS, signal);
+        continue;
+      }
+      const verdict = watch.judge(found);
+      if (verdict === 'gone') await found.remove();
+      else if (verdict === 'lives') throw heldBy(root, found.holder);
+      else await wait(LOOK_MS, signal);
+    }
+    return new LayoutLock(root, file, beatMs);
+  } catch (error) {
+    signal?.throwIfAborted();
     if (error instanceof RegferryError) throw error;
     throw new RegferryError('E_LAYOUT', `cannot lock ${root} for writing: ${fileReason(error)}`, {
       cause: error,
     });
   }
-  const lock = new LayoutLock(root, content);
-  held.set(root, lock);
-  return lock.share();
 }
 
-/** False when the file is there already. */
-function createLock(path: string, content: string): boolean {
-  let fd: number;
-  try {
-    fd = openSync(path, 'wx', 0o644);
-  } catch (error) {
-    if (hasCode(error, 'EEXIST')) return false;
-    throw error;
-  }
-  try {
-    writeSync(fd, content);
-    return true;
-  } catch (error) {
-    unlinkSync(path);
-    throw error;
-  } finally {
-    closeSync(fd);
-  }
-}
+/**
+ * Whether the holder of a lock lives. A change of its file is a sign of life; times are measured here alone, so that the
+ * clocks of other machines do not matter, and a wait counts only as long as it was to be, so that a machine that slept as
+ * a whole takes nothing from anybody.
+ */
+class LockWatch {
+  readonly #isGone: (holder: LockHolder) => boolean;
+  readonly #atOnce: boolean;
+  readonly #now: () => number;
+  #seen: FoundLock | undefined;
+  #at = 0;
+  #stillMs = 0;
+  #inAllMs = 0;
 
-/** Removes a stale lock file. Throws E_LAYOUT when its holder lives, or may live. */
-function setAside(path: string, holder: LockHolder): void {
-  const content = readLock(path);
-  if (content === undefined) return;
-  const other = parseLock(content);
-  const stale = other?.host === holder.host && (other.pid === holder.pid || !holder.isAlive(other.pid));
-  if (!stale) throw heldBy(path, other);
-  // Two processes may find the same stale lock. Who moves it away looks at what was moved, so that the slower one does
-  // not throw away the lock that the faster one has created meanwhile.
-  const aside = join(dirname(path), temporaryName());
-  try {
-    renameSync(path, aside);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return;
-    throw error;
+  constructor(options: LockOptions) {
+    this.#isGone = options.isGone ?? ((holder) => isGone(holder, options.holder));
+    this.#atOnce = options.atOnce ?? false;
+    this.#now = options.now ?? (() => performance.now());
   }
-  const moved = readLock(aside);
-  if (moved !== content) {
-    renameSync(aside, path);
-    throw heldBy(path, parseLock(moved));
-  }
-  unlinkSync(aside);
-}
 
-/** The text of a lock file, undefined when there is none. Throws E_LAYOUT for a link. */
-function readLock(path: string): string | undefined {
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw hasCode(error, 'ELOOP') ? notPlain(path) : error;
-  }
-  try {
-    const buffer = Buffer.alloc(LOCK_BYTES);
-    return buffer.toString('utf8', 0, readSync(fd, buffer));
-  } finally {
-    closeSync(fd);
+  judge(found: FoundLock): 'gone' | 'lives' | 'unknown' {
+    const before = this.#seen;
+    const passed = before === undefined ? 0 : Math.min(this.#now() - this.#at, 2 * LOOK_MS);
+    this.#seen = found;
+    this.#at = this.#now();
+    this.#inAllMs += passed;
+    if (found.holder !== undefined && this.#isGone(found.holder)) return 'gone';
+    const isSame = before?.key === found.key;
+    if (this.#atOnce || (isSame && before.stamp !== found.stamp)) return 'lives';
+    this.#stillMs = isSame ? this.#stillMs + passed : 0;
+    if (this.#stillMs >= LOCK_STALE_MS) return 'gone';
+    // One after the other has it: they live.
+    return this.#inAllMs > 2 * LOCK_STALE_MS ? 'lives' : 'unknown';
   }
 }
 
-interface LockRecord {
-  readonly pid: number;
-  readonly host: string;
-}
-
-function parseLock(content: string | undefined): LockRecord | undefined {
-  if (content === undefined) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(content);
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== 'object' || value === null || !('pid' in value) || !('host' in value))
-    return undefined;
-  const { pid, host } = value;
-  if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid < 1) return undefined;
-  return typeof host === 'string' && /^[\x21-\x7e]{1,255}$/.test(host) ? { pid, host } : undefined;
-}
-
-function heldBy(path: string, other: LockRecord | undefined): RegferryError {
-  const who = other === undefined ? 'another process' : `process ${other.pid} on ${other.host}`;
+function heldBy(root: string, holder: LockHolder | undefined): RegferryError {
+  const who = holder === undefined ? 'another process' : `process ${holder.pid} on ${holder.host}`;
   return new RegferryError(
     'E_LAYOUT',
-    `${path} is held by ${who}, which writes to this layout; wait for it, or remove the file if it no longer runs`,
+    `${join(root, LOCK_NAME)} is held by ${who}, which writes to this layout; try again when it has ended`,
     { retryable: true },
   );
 }
 
-function processIsAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it lives and belongs to somebody else.
-    return !hasCode(error, 'ESRCH');
-  }
+function noLock(root: string): RegferryError {
+  const message = `${join(root, LOCK_NAME)} holds what is no lock of regferry; look at it, and remove it`;
+  return new RegferryError('E_LAYOUT', message);
+}
+
+async function waitFor(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await timer(ms, undefined, { signal });
 }

@@ -6,7 +6,7 @@ import { isRegferryError, RegferryError } from '../errors.js';
 import { parseJson, isJsonObject, own } from '../spec/json.js';
 import { fileReason, hasCode } from './file-error.js';
 import { LayoutFiles } from './layout-files.js';
-import { LOCK_NAME } from './layout-lock.js';
+import { LOCK_NAME } from './lock-file.js';
 import { makeFolders, nearestFolder } from './make-folders.js';
 import { readAll } from './verify.js';
 

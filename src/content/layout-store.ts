@@ -133,7 +133,7 @@ export class LayoutStore implements ContentTarget {
   async put(descriptor: Descriptor, open: OpenBlob, options: PutOptions = {}): Promise<PutOutcome> {
     const { signal, onProgress } = options;
     throwIfAborted(signal);
-    this.#writersLock();
+    const lock = this.#writersLock();
     try {
       if (await this.#isIntact(descriptor, { signal })) return 'present';
       const file = await this.#files.createFile();
@@ -147,7 +147,7 @@ export class LayoutStore implements ContentTarget {
           onProgress?.(written);
         }
         throwIfAborted(signal);
-        await this.#files.placeBlob(file, descriptor.digest);
+        await this.#files.placeBlob(file, descriptor.digest, () => lock.assertHeld());
         return 'copied';
       } finally {
         await file.discard();
@@ -178,10 +178,12 @@ export class LayoutStore implements ContentTarget {
 
   /** Reads, changes and writes index.json with no other change in between. */
   async #updateIndex(change: (index: LayoutIndex) => LayoutIndex): Promise<void> {
-    await this.#writersLock().exclusive(async () => {
+    const lock = this.#writersLock();
+    await lock.exclusive(async () => {
       const before = await readIndex(this.#files);
       const after = change(before);
-      if (after !== before) await this.#files.writeTop('index.json', after.toBytes());
+      if (after === before) return;
+      await this.#files.writeTop('index.json', after.toBytes(), () => lock.assertHeld());
     });
   }
 

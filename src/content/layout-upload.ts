@@ -46,16 +46,16 @@ export class LayoutUpload {
 
   /**
    * Makes what was written a blob of the layout, durable once this resolves. Throws E_DIGEST_MISMATCH when it has
-   * another digest, and E_IO. The upload has ended then either way, and nothing of it is left where it failed.
+   * another digest, E_IO, and what `check` throws, which is called just before. The upload has ended then either way, and nothing of it is left where it failed.
    */
-  async commit(digest: Digest): Promise<void> {
+  async commit(digest: Digest, check?: () => void): Promise<void> {
     try {
       const got = await this.#digest(algorithmOf(digest));
       if (got !== digest) {
         const message = `content is corrupt: expected ${digest}, got ${got}`;
         throw new RegferryError('E_DIGEST_MISMATCH', message, { digest });
       }
-      await this.#files.placeBlob(this.#file, digest);
+      await this.#files.placeBlob(this.#file, digest, check);
     } finally {
       await this.discard();
     }

@@ -75,12 +75,22 @@ export class NewFile {
     yield* pieces;
   }
 
-  /** Makes the bytes durable and gives the file its name, in place of what had that name. Throws E_IO. */
-  async moveTo(folder: string, name: string): Promise<void> {
+  /**
+   * Makes the bytes durable and gives the file its name, in place of what had that name. Throws E_IO, and what `check`
+   * throws, which is called in between; after a failure the file has no other name.
+   */
+  async moveTo(folder: string, name: string, check: () => void = () => undefined): Promise<void> {
     const path = join(folder, name);
     await guarded('write', path, async () => {
       await this.#handle.sync();
-      await rename(this.#path, path);
+      check();
+      try {
+        await rename(this.#path, path);
+      } catch (error) {
+        // Removed by somebody who has taken the file for one that was left behind.
+        check();
+        throw error;
+      }
       this.#moved = true;
       await syncFolder(folder);
     });

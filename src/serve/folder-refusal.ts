@@ -1,5 +1,5 @@
 import { isDiskFull } from '../content/file-error.js';
-import { isRegferryError } from '../errors.js';
+import { isRegferryError, type RegferryError } from '../errors.js';
 import { Refusal } from './refusal.js';
 
 /** What work gives; undefined where a link, a folder or a device is in a file's place, which counts as nothing there. */
@@ -19,10 +19,17 @@ export async function ifPlain<T>(work: () => Promise<T>): Promise<T | undefined>
  */
 export function refusalToWrite(error: unknown): unknown {
   if (!isRegferryError(error) || error.code !== 'E_LAYOUT' || isDiskFull(error)) return error;
-  if (error.retryable) {
-    const message = 'another process of this machine writes to the repository; try again';
-    return new Refusal(503, 'UNAVAILABLE', message, { headers: { 'Retry-After': '1' }, cause: error });
-  }
+  if (error.retryable) return heldByAnother(error);
   const message = 'this registry cannot write to the folder where the repository would be';
   return new Refusal(403, 'DENIED', message, { cause: error });
+}
+
+/** 503 where another process has taken the layout's lock over in the middle of a write; any other error as it is. */
+export function refusalToGoOn(error: unknown): unknown {
+  return isRegferryError(error) && error.code === 'E_IO' && error.retryable ? heldByAnother(error) : error;
+}
+
+function heldByAnother(cause: RegferryError): Refusal {
+  const message = 'another process writes to the repository; try again';
+  return new Refusal(503, 'UNAVAILABLE', message, { headers: { 'Retry-After': '1' }, cause });
 }

@@ -144,9 +144,11 @@ async function sweep(root: string, onProblem: (error: RegferryError) => void): P
     const path = join(root, repository);
     try {
       const files = new LayoutFiles(path);
-      const isLocked = (await files.names({ folders: false })).includes(LOCK_NAME);
+      const isLocked = (await files.names({ folders: true })).includes(LOCK_NAME);
       if (!isLocked && !(await files.hasLeftovers())) continue;
-      const { lock } = await openFolder(path, { access: 'write', create: true, nested: true });
+      // The next push to it waits for a sign of life, where one is needed; a start does not.
+      const options = { access: 'write', create: true, nested: true } as const;
+      const { lock } = await openFolder(path, options, { atOnce: true });
       lock?.release();
     } catch (error) {
       if (!isRegferryError(error)) throw error;

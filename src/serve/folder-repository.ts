@@ -9,7 +9,7 @@ import type { Manifest, ManifestKey } from '../content/store.js';
 import { RegferryError } from '../errors.js';
 import { algorithmOf, type Algorithm, type Digest } from '../spec/digest.js';
 import { FolderManifests, type FolderCaches } from './folder-manifests.js';
-import { ifPlain, refusalToWrite } from './folder-refusal.js';
+import { ifPlain, refusalToGoOn, refusalToWrite } from './folder-refusal.js';
 import { FolderUpload } from './folder-upload.js';
 import { IndexWriter } from './index-writer.js';
 import { factsOf } from './manifest-facts.js';
@@ -67,8 +67,9 @@ export class FolderRepository implements RepositoryStorage {
   /** A manifest is a blob too, in a layout; it is deleted as a manifest alone. */
   async deleteBlob(digest: Digest): Promise<boolean> {
     if ((await this.blobSize(digest)) === undefined) return false;
-    return await this.#writing(async () => {
+    return await this.#writing(async (lock) => {
       if (await this.#manifests.names(await this.#manifests.index(), digest)) return false;
+      lock.assertHeld();
       return await this.#files.removeBlob(digest);
     });
   }
@@ -102,6 +103,7 @@ export class FolderRepository implements RepositoryStorage {
       let isRemoved = false;
       await this.#writer.change(lock, async (index) => {
         // An entry without its blob counts as none, so that a kill in between does no harm.
+        lock.assertHeld();
         isRemoved = await this.#files.removeBlob(digest);
         return await this.#withoutManifest(index, manifest);
       });
@@ -172,6 +174,8 @@ export class FolderRepository implements RepositoryStorage {
     const lock = await this.#lock();
     try {
       return await work(lock);
+    } catch (error) {
+      throw refusalToGoOn(error);
     } finally {
       lock.release();
     }

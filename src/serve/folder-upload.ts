@@ -1,6 +1,7 @@
 import type { LayoutLock } from '../content/layout-lock.js';
 import type { LayoutUpload } from '../content/layout-upload.js';
 import type { Digest } from '../spec/digest.js';
+import { refusalToGoOn } from './folder-refusal.js';
 import { Refusal } from './refusal.js';
 import type { IncomingBlob } from './storage.js';
 
@@ -39,7 +40,9 @@ export class FolderUpload implements IncomingBlob {
 
   async commit(digest: Digest): Promise<void> {
     try {
-      await this.#upload.commit(digest);
+      await this.#upload.commit(digest, () => this.#lock?.assertHeld());
+    } catch (error) {
+      throw refusalToGoOn(error);
     } finally {
       this.rest();
     }

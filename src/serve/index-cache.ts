@@ -1,5 +1,6 @@
 import type { LayoutFiles } from '../content/layout-files.js';
 import { readIndex, type LayoutIndex } from '../content/layout-index.js';
+import type { LayoutLock } from '../content/layout-lock.js';
 
 /** Most names of which it is remembered that they were told. */
 const mostTold = 10_000;
@@ -44,9 +45,9 @@ export class IndexCache {
     return index;
   }
 
-  /** Writes index.json, and keeps what it says. Only while no one else writes it. Throws E_LIMIT and E_IO. */
-  async write(files: LayoutFiles, index: LayoutIndex): Promise<void> {
-    await files.writeTop('index.json', index.toBytes());
+  /** Writes index.json, and keeps what it says. Throws E_LIMIT and E_IO, also where the lock was lost. */
+  async write(files: LayoutFiles, index: LayoutIndex, lock: LayoutLock): Promise<void> {
+    await files.writeTop('index.json', index.toBytes(), () => lock.assertHeld());
     const state = await files.indexState();
     if (state !== undefined) this.#keep(files.root, { stamp: state.stamp, index, bytes: state.size });
   }

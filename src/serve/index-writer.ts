@@ -28,11 +28,11 @@ export class IndexWriter {
     const done = new Promise<void>((resolve, reject) => {
       this.#waiting.push({ change, resolve, reject });
     });
-    await Promise.all([done, lock.exclusive(() => this.#makeChanges())]);
+    await Promise.all([done, lock.exclusive(() => this.#makeChanges(lock))]);
   }
 
   /** Makes what waits. The first of several callers makes all of it, and the others find nothing left. */
-  async #makeChanges(): Promise<void> {
+  async #makeChanges(lock: LayoutLock): Promise<void> {
     const batch = this.#waiting;
     this.#waiting = [];
     if (batch.length === 0) return;
@@ -48,7 +48,7 @@ export class IndexWriter {
           waiting.reject(error);
         }
       }
-      if (after !== before) await this.#cache.write(this.#files, after);
+      if (after !== before) await this.#cache.write(this.#files, after, lock);
       for (const { resolve } of made) resolve();
     } catch (error) {
       for (const { reject } of batch) reject(error);

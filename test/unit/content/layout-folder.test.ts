@@ -5,6 +5,7 @@ import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { LayoutFiles } from '../../../src/content/layout-files.js';
 import { openLayout, type LayoutStore } from '../../../src/content/layout-store.js';
+import { leaveDeadLock, leaveLivingLock } from '../../support/layout-lock.js';
 import { makeTempFolder, removeTempFolders } from '../../support/temp.js';
 import { manifestOf } from './target-contract.js';
 
@@ -91,19 +92,19 @@ describe('openLayout', () => {
     for (const name of readdirSync(folder)) {
       if (!names.includes(name)) rmSync(join(folder, name), { recursive: true });
     }
-    writeFileSync(join(folder, '.regferry.lock'), JSON.stringify({ pid: 4711, host: 'here' }));
+    leaveDeadLock(folder);
     writeFileSync(join(folder, '.regferry-tmp-0123456789abcdef'), '{');
-    const holder = { pid: 100, host: 'here', isAlive: () => false };
-    await (await openLayout(folder, { ...CREATE, holder })).close();
+    mkdirSync(join(folder, '.regferry-tmp-0123456789abcde0', 'x'), { recursive: true });
+    await (await openLayout(folder, CREATE)).close();
     expect(readdirSync(folder).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
   });
 
   it('reads while a writer is at work, and no other process can write', async () => {
     await make();
-    writeFileSync(join(folder, '.regferry.lock'), JSON.stringify({ pid: 4711, host: 'here' }));
-    const holder = { pid: 100, host: 'here', isAlive: () => true };
-    expect(await refused(folder, { ...WRITE, holder })).toContain('is held by process 4711 on here');
+    const living = leaveLivingLock(folder, { pid: 4711, host: 'there' });
+    expect(await refused(folder, WRITE)).toContain('is held by process 4711 on there');
     await (await openLayout(folder, READ)).close();
+    living.stop();
   });
 
   it.each([READ, WRITE])('says that there is no folder, and makes none: %o', async (options) => {

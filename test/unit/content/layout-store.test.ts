@@ -49,7 +49,9 @@ function blobPath(store: LayoutStore, digest: Digest): string {
 function filesOf(store: LayoutStore): string[] {
   const entries = readdirSync(store.place.host, { recursive: true, withFileTypes: true });
   const paths = entries.filter((entry) => !entry.isDirectory()).map((e) => join(e.parentPath, e.name));
-  return paths.map((path) => path.slice(store.place.host.length + 1)).sort();
+  const names = paths.map((path) => path.slice(store.place.host.length + 1));
+  // The lock's own file has another name each time.
+  return names.map((name) => name.replace(/(?<=^\.regferry\.lock)\/[0-9a-f]{16}$/, '')).sort();
 }
 
 const KEPT = ['.regferry.lock', 'index.json', 'oci-layout'];

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
   existsSync,
@@ -14,7 +13,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { request as httpRequest } from 'node:http';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 
@@ -26,6 +24,7 @@ import { serveRegistry, type ServedRegistry } from '../../../src/serve/server.js
 import { digestOf, encodedOf, type Digest } from '../../../src/spec/digest.js';
 import { DOCKER_CONFIG, OCI_MANIFEST } from '../../../src/spec/media-types.js';
 import { blob, imageManifest, indexOf, seed, seedHttp, type FixtureImage } from '../../support/fixtures.js';
+import { leaveDeadLock, leaveLivingLock } from '../../support/layout-lock.js';
 import { makeMemoryFolder, removeTempFolders } from '../../support/temp.js';
 import { errorCodes } from './answer.js';
 import { bodyOf, openUpload, patch, pushBlob, put } from './pushing.js';
@@ -286,11 +285,10 @@ describe('after a restart', () => {
   it('what killed servers and half-made layouts have left is swept', async () => {
     const folder = makeMemoryFolder('air');
     await copyInto(join(folder, 'app'), image, '1');
-    const dead = spawnSync('true').pid;
     for (const name of ['app', 'half', 'bare']) {
       mkdirSync(join(folder, name), { recursive: true });
       writeFileSync(join(folder, name, '.regferry-tmp-0123456789abcdef'), 'half a blob');
-      writeFileSync(join(folder, name, '.regferry.lock'), JSON.stringify({ pid: dead, host: hostname() }));
+      leaveDeadLock(join(folder, name));
     }
     writeFileSync(join(folder, 'half/oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
     const url = await serve(folder);
@@ -448,9 +446,7 @@ describe('writers of one layout', () => {
     const folder = makeMemoryFolder('air');
     const url = await serve(folder);
     await seedHttp(url, 'app', image, '1');
-    // A process that lives, and is not this one.
-    const held = JSON.stringify({ pid: process.ppid, host: hostname() });
-    writeFileSync(join(folder, 'app/.regferry.lock'), held);
+    const held = leaveLivingLock(join(folder, 'app'), { pid: 4711, host: 'there' });
     const answers = [
       await fetch(`${url}/v2/app/blobs/uploads/`, { method: 'POST' }),
       await fetch(`${url}/v2/app/manifests/1`, { method: 'DELETE' }),
@@ -461,13 +457,14 @@ describe('writers of one layout', () => {
       expect(body).toContain('UNAVAILABLE');
       expect(body).not.toContain(folder);
     }
-    expect(String(problems[0])).toContain(`held by process ${process.ppid}`);
+    expect(String(problems[0])).toContain('held by process 4711 on there');
     expect((await fetch(`${url}/v2/app/manifests/1`)).status).toBe(200);
     await stopAll();
     problems.splice(0);
     await serve(folder);
     expect(problems.map(String)).toEqual([expect.stringContaining('.regferry.lock is held by') as unknown]);
-    expect(readFileSync(join(folder, 'app/.regferry.lock'), 'utf8')).toBe(held);
+    expect(existsSync(held.file)).toBe(true);
+    held.stop();
   });
 
   it('find the lock taken while a request writes, and free before, after and in between', async () => {
