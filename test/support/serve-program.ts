@@ -1,5 +1,7 @@
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 
+import { hasCode } from '../../src/content/file-error.js';
 import { startRegferry, type StartedCommand } from './regferry.js';
 
 /** `regferry serve`, run as a program. */
@@ -26,8 +28,22 @@ export async function startServeProgram(
   return { command, host };
 }
 
-/** Files that are no part of a layout, such as unfinished uploads and locks, wherever they are. */
+/** Files and folders that are no part of a layout, such as unfinished uploads and locks, wherever they are. */
 export function leftovers(folder: string): string[] {
-  const names = readdirSync(folder, { recursive: true }).map(String);
-  return names.filter((name) => /(?:^|\/)\.regferry/.test(name));
+  return entriesBelow(folder)
+    .map((path) => path.slice(folder.length + 1))
+    .filter((name) => /(?:^|\/)\.regferry/.test(name));
+}
+
+/** Node's own recursive readdir fails when a folder goes away meanwhile, as locks do. */
+function entriesBelow(folder: string): string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+      const path = join(folder, entry.name);
+      return entry.isDirectory() ? [path, ...entriesBelow(path)] : [path];
+    });
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return [];
+    throw error;
+  }
 }
