@@ -53,7 +53,7 @@ export async function openFolder(
 
 /**
  * Takes the writers' lock of a layout, and removes what writers that were killed have left in it.
- * Throws E_LAYOUT when another process has the lock, and the signal's reason.
+ * Throws E_LAYOUT when another process has the lock, E_ABORTED.
  */
 export async function lockFolder(files: LayoutFiles, options?: LockOptions): Promise<LayoutLock> {
   const lock = await acquireLock(files.root, options);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as timer } from 'node:timers/promises';
 
-import { isRegferryError, RegferryError } from '../errors.js';
+import { isRegferryError, RegferryError, throwIfAborted } from '../errors.js';
 import { fileReason, ioError } from './file-error.js';
 import { findLock, LOCK_NAME, LockFile, type FoundLock } from './lock-file.js';
 import { isGone, thisProcess, type LockHolder } from './lock-holder.js';
@@ -131,11 +131,11 @@ export class LayoutLock {
 /**
  * Takes the lock of a layout folder, or shares it if this process has it. A lock whose holder is known to be gone is taken
  * over at once, any other one when it has shown no sign of life for {@link LOCK_STALE_MS}.
- * Throws E_LAYOUT when a living process holds it or the folder cannot be written, and the signal's reason.
+ * Throws E_LAYOUT when a living process holds it or the folder cannot be written, E_ABORTED.
  */
 export async function acquireLock(root: string, options: LockOptions = {}): Promise<LayoutLock> {
   for (;;) {
-    options.signal?.throwIfAborted();
+    throwIfAborted(options.signal);
     const other = held.get(root);
     if (other === undefined) return await claim(root, options);
     const lock = await other.catch((error: unknown) => {
@@ -179,7 +179,7 @@ async function takeLock(root: string, options: LockOptions): Promise<LayoutLock>
     }
     return new LayoutLock(root, file, beatMs);
   } catch (error) {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     if (error instanceof RegferryError) throw error;
     throw new RegferryError('E_LAYOUT', `cannot lock ${root} for writing: ${fileReason(error)}`, {
       cause: error,

@@ -218,7 +218,7 @@ describe('acquireLock', () => {
     const reason = new Error('enough');
     const taking = acquireLock(root, { signal: stop.signal });
     stop.abort(reason);
-    await expect(taking).rejects.toBe(reason);
+    await expect(taking).rejects.toMatchObject({ code: 'E_ABORTED', cause: reason });
     rmSync(path, { recursive: true });
     (await acquireLock(root)).release();
   });
