@@ -39,6 +39,23 @@ describe('addressClass', () => {
     ['::ffff:8.8.8.8', 'public'],
     ['2606:4700::1111', 'public'],
     ['2002:808:808::', 'public'],
+    ['::ffff:0:169.254.169.254', 'link-local'],
+    ['64:ff9b:1::169.254.169.254', 'link-local'],
+    ['64:ff9b:1:a9fe:a9:fe00::', 'link-local'],
+    ['64:ff9b:1:aba9:fe:a9fe::', 'link-local'],
+    ['64:ff9b:1:abcd:a9:fea9:fe00:0', 'link-local'],
+    ['64:ff9b:1::10.0.0.1', 'private'],
+    ['64:ff9b:1::127.0.0.1', 'loopback'],
+    ['64:ff9b:1::8.8.8.8', 'public'],
+    ['2001:0:808:808:0:0:5601:5601', 'link-local'],
+    ['2001:0:a9fe:a9fe::f7f7:f7f7', 'link-local'],
+    ['2001:0:808:808:8000:ffff:80ff:fffe', 'loopback'],
+    ['2001:0:808:808:8000:ffff:f7f7:f7f7', 'public'],
+    ['2001:db8::5efe:169.254.169.254', 'link-local'],
+    ['2001:db8:1:2:200:5efe:a9fe:a9fe', 'link-local'],
+    ['2001:db8::5efe:192.168.1.1', 'private'],
+    ['2001:db8::5efe:8.8.8.8', 'public'],
+    ['2001:4860::a9fe:a9fe', 'public'],
     ['not an address', 'link-local'],
     ['', 'link-local'],
   ])('%s is %s', (ip, expected) => {
@@ -50,9 +67,15 @@ describe('addressClass', () => {
       fc.property(fc.ipV4(), (ip) => {
         const hex = Buffer.from(ip.split('.').map(Number)).toString('hex');
         const words = `${hex.slice(0, 4)}:${hex.slice(4)}`;
-        const classes = [ip, `::ffff:${ip}`, `::ffff:${words}`, `64:ff9b::${words}`, `2002:${words}::`].map(
-          addressClass,
-        );
+        const classes = [
+          ip,
+          `::ffff:${ip}`,
+          `::ffff:${words}`,
+          `64:ff9b::${words}`,
+          `2002:${words}::`,
+          `64:ff9b:1::${words}`,
+          `2001:db8::5efe:${words}`,
+        ].map(addressClass);
         return new Set(classes).size === 1;
       }),
     );
