@@ -10,3 +10,20 @@ export function errorCode(error: unknown): string {
   }
   return '';
 }
+
+const TOO_MANY_FILES =
+  'too many files and connections are open; allow more (ulimit -n), or copy less at a time';
+
+const LOCAL = new Map([
+  ['EMFILE', `in this process ${TOO_MANY_FILES}`],
+  ['ENFILE', `on this machine ${TOO_MANY_FILES}`],
+  ['ENOBUFS', 'this machine has no buffers left for another connection'],
+  ['ENOMEM', 'this machine has no memory left for another connection'],
+  ['EADDRINUSE', 'this machine has no port left for another connection'],
+]);
+
+/** What this machine lacks to make a connection, in words; undefined for the codes of everything that is not its fault. */
+export function localFailure(code: string): string | undefined {
+  const words = LOCAL.get(code);
+  return words === undefined ? undefined : `${words} (${code})`;
+}

@@ -73,7 +73,7 @@ export interface HttpResponse {
 export interface HttpSender {
   /**
    * Rejects with E_NETWORK, E_TLS, E_TIMEOUT, E_CUT, E_REFUSED (a redirect that must not be followed) or E_ABORTED.
-   * Any status resolves; a retryable one (408, 429, 5xx but 501 and 505) only after the last try.
+   * Any status resolves; a retryable one (408, 429, 5xx that may pass) only after the last try.
    */
   send(request: HttpRequest): Promise<HttpResponse>;
   /** Opens up to `count` connections to an origin for requests that are about to come. Never throws. */

@@ -1,10 +1,11 @@
 import { RegferryError, abortError, isRegferryError, type ErrorCode } from '../errors.js';
 import { AddressRefusal } from './address-guard.js';
-import { errorCode } from './error-code.js';
+import { errorCode, localFailure } from './error-code.js';
 import type { Method } from './message.js';
 import { printable } from '../spec/printable.js';
 import { ProxyFailure } from './proxy-failure.js';
 import { redactUrl } from './redact.js';
+import { isRetryableStatus } from './retry.js';
 import { tlsProblem } from './tls-error.js';
 
 /** What an error message needs to know about the request that failed. */
@@ -12,6 +13,8 @@ export interface Attempted {
   readonly method: Method;
   readonly url: string;
   readonly signal?: AbortSignal | undefined;
+  /** The answer's head was read well, so that what is wrong with its framing is a cut. @default false */
+  readonly inBody?: boolean | undefined;
 }
 
 interface Meaning {
@@ -53,7 +56,7 @@ const MEANINGS = new Map<string, Meaning>([
 
 /**
  * The one place where what undici, node and the signal throw becomes a RegferryError: E_NETWORK, E_TLS, E_TIMEOUT,
- * E_CUT, E_REFUSED (guard), E_UNAUTHORIZED (proxy), E_LIMIT, E_ABORTED or, for what nobody thought of, E_INTERNAL.
+ * E_CUT, E_REFUSED (guard), E_UNAUTHORIZED (proxy), E_LIMIT, E_IO (this machine has no more sockets), E_ABORTED or, for what nobody thought of, E_INTERNAL.
  * A RegferryError passes as it is, and so does one that is the reason of the signal.
  */
 export function networkError(error: unknown, attempted: Attempted): RegferryError {
@@ -73,7 +76,8 @@ export function networkError(error: unknown, attempted: Attempted): RegferryErro
   if (tls !== undefined) {
     return new RegferryError('E_TLS', `${what} failed: ${tls.text}`, { cause: error, hint: tls.hint });
   }
-  if (error instanceof Error && error.name === 'HTTPParserError') return parserError(error, what);
+  if (error instanceof Error && error.name === 'HTTPParserError')
+    return parserError(error, what, attempted.inBody);
   const { code, retryable, text } = meaningOf(error);
   const via = error instanceof ProxyFailure ? ' (at the proxy)' : '';
   return new RegferryError(code, `${what} failed: ${text}${via}`, { cause: error, retryable });
@@ -86,15 +90,21 @@ function meaningOf(error: unknown): Meaning {
   const detail = printable(error instanceof Error ? error.message : String(error), 200);
   // undici wraps a 407 that answers a forwarded (untunnelled) request into an argument error
   if (detail.startsWith('Proxy Authentication Required')) return PROXY_LOGIN;
-  if (/^E[A-Z]+$/.test(code)) return meaning('E_NETWORK', false, detail);
+  const local = localFailure(code);
+  if (local !== undefined) return meaning('E_IO', true, local);
+  if (/^E[A-Z]+$/.test(code)) return meaning('E_NETWORK', false, detail.replace(/ - Local \(\S*\)$/, ''));
   return meaning('E_INTERNAL', false, `unexpected: ${detail}`);
 }
 
 /** undici's parser errors have no code, and carry the raw answer, which may hold a token: they are not kept as cause. */
-function parserError({ message }: Error, what: string): RegferryError {
+function parserError({ message }: Error, what: string, inBody = false): RegferryError {
   const cause = new Error(message);
   if (message.includes('Invalid EOF state')) {
     return new RegferryError(CUT.code, `${what} failed: ${CUT.text}`, { cause, retryable: CUT.retryable });
+  }
+  if (inBody) {
+    const text = `${what} failed: the framing of the answer's body is broken (${printable(message, 100)})`;
+    return new RegferryError('E_CUT', text, { cause, retryable: true });
   }
   const text = `${what} failed: the answer is not HTTP: is it TLS, or another service?`;
   return new RegferryError('E_NETWORK', text, { cause });
@@ -113,7 +123,7 @@ function proxyError(error: ProxyFailure, status: number, what: string): Regferry
       status,
     });
   }
-  const retryable = status >= 500 && status !== 501 && status !== 505;
+  const retryable = status >= 500 && isRetryableStatus(status);
   const text = `${what} failed: the proxy answered ${status} instead of opening a tunnel`;
   return new RegferryError('E_NETWORK', text, { cause: error, status, retryable });
 }

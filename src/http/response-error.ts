@@ -26,8 +26,8 @@ export interface ErrorContext {
 /**
  * The error that an answer means, in one line: `PUT https://… answered 403 DENIED: the registry's words`. Consumes the
  * body (64 KiB of it, 500 characters shown). The code goes by the status alone: 401 E_UNAUTHORIZED, 403 E_DENIED,
- * 404 E_NOT_FOUND, 413 E_LIMIT, 429 E_RATE_LIMITED, 405, 415, 501 and 505 E_UNSUPPORTED, 408 and 5xx E_UNAVAILABLE,
- * else E_REFUSED. Never throws.
+ * 404 E_NOT_FOUND, 413 E_LIMIT, 429 E_RATE_LIMITED, 405, 415, 501 and 505 E_UNSUPPORTED, 408 and the 5xx
+ * that may pass E_UNAVAILABLE, else E_REFUSED (507: no room). Never throws.
  */
 export async function responseError(response: HttpResponse, context: ErrorContext): Promise<RegferryError> {
   const { status } = response;
@@ -82,5 +82,5 @@ function codeOf(status: number): ErrorCode {
   if (status === 413) return 'E_LIMIT';
   if (status === 429) return 'E_RATE_LIMITED';
   if (status === 405 || status === 415 || status === 501 || status === 505) return 'E_UNSUPPORTED';
-  return status === 408 || status >= 500 ? 'E_UNAVAILABLE' : 'E_REFUSED';
+  return status === 408 || (status >= 500 && isRetryableStatus(status)) ? 'E_UNAVAILABLE' : 'E_REFUSED';
 }

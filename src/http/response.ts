@@ -29,7 +29,7 @@ export class UndiciResponse implements HttpResponse {
     this.headers = receivedHeaders(data.headers);
     this.url = attempted.url;
     this.#attempted = attempted;
-    this.#body = translateErrors(data.body, attempted);
+    this.#body = translateErrors(data.body, { ...attempted, inBody: true });
     // nothing will come: let the body end by itself, so that it lets go of the signal even when nobody reads it
     if (attempted.method === 'HEAD' || this.status === 204 || this.headers.get('content-length') === '0') {
       data.body.resume();

@@ -26,9 +26,15 @@ export interface RetryPolicy {
   readonly emit: (event: HttpEvent) => void;
 }
 
-/** True for 408, 429 and 5xx but 501 and 505: the same request may fare better later. */
+/**
+ * 5xx that refuse for good: not implemented, HTTP version, negotiation, no room (RFC 4918 11.5: not to be repeated until
+ * somebody asks for it), a loop, extensions, a network that wants a login.
+ */
+const FINAL: readonly number[] = [501, 505, 506, 507, 508, 510, 511];
+
+/** True for 408, 429 and 5xx but those that refuse for good: the same request may fare better later. */
 export function isRetryableStatus(status: number): boolean {
-  return status === 408 || status === 429 || (status >= 500 && status !== 501 && status !== 505);
+  return status === 408 || status === 429 || (status >= 500 && !FINAL.includes(status));
 }
 
 /**

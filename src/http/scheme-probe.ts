@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 
 import { RegferryError, abortError } from '../errors.js';
-import { errorCode } from './error-code.js';
+import { errorCode, localFailure } from './error-code.js';
 import { CONNECT_TIMEOUT_MS } from './limits.js';
 import { isNotTls } from './tls-error.js';
 import { bareHost } from './url.js';
@@ -60,9 +60,12 @@ function handshake(socket: TLSSocket, where: string): Promise<boolean> {
       else if (/^ERR_SSL_|^EPROTO$/.test(errorCode(error))) resolve(true);
       else if (connected) resolve(false);
       else {
-        const text = `${where} cannot be reached (${errorCode(error) || error.message})`;
+        const local = localFailure(errorCode(error));
+        const why = local ?? (errorCode(error) || error.message);
+        const text = `${where} cannot be reached (${why})`;
+        const retryable = errorCode(error) !== 'ENOTFOUND';
         reject(
-          new RegferryError('E_NETWORK', text, { cause: error, retryable: errorCode(error) !== 'ENOTFOUND' }),
+          new RegferryError(local === undefined ? 'E_NETWORK' : 'E_IO', text, { cause: error, retryable }),
         );
       }
     });

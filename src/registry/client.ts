@@ -1,7 +1,7 @@
 import type { Authorizer, Scope } from '../auth/authorizer.js';
 import { SingleFlight } from '../auth/single-flight.js';
 import type { Op } from '../content/store.js';
-import { RegferryError, isRegferryError, throwIfAborted, type Side } from '../errors.js';
+import { RegferryError, detailsOf, isRegferryError, throwIfAborted, type Side } from '../errors.js';
 import type { HttpRequest, HttpResponse, HttpSender, Method, RequestBody } from '../http/message.js';
 import { responseError } from '../http/response-error.js';
 import { sameOrigin } from '../http/url.js';
@@ -20,6 +20,15 @@ export interface RegistryClientOptions {
   readonly authorizer: Authorizer;
   /** Longest Retry-After that is waited for, in milliseconds. @default any */
   readonly maxRetryWaitMs?: number | undefined;
+}
+
+const WRITES: readonly Method[] = ['POST', 'PUT', 'PATCH'];
+
+/** A 404 to a write is no missing image: what is written into is not there, or not for us (E_REFUSED). */
+function refusedWrite(error: RegferryError, method: Method): RegferryError {
+  const isRepository = method === 'POST' || error.registryCodes.includes('NAME_UNKNOWN');
+  const why = isRepository ? '; there is no such repository, or it may not be created with this login' : '';
+  return new RegferryError('E_REFUSED', error.message + why, { ...detailsOf(error), cause: error.cause });
 }
 
 /** A call to the registry's API. */
@@ -128,7 +137,8 @@ export class RegistryClient {
   async failure(response: HttpResponse, method: Method, op: Op = {}): Promise<RegferryError> {
     const spoke = response.headers.get('docker-distribution-api-version') !== undefined;
     const { maxRetryWaitMs } = this.#options;
-    const error = await responseError(response, { action: method, side: this.side, maxRetryWaitMs });
+    const answer = await responseError(response, { action: method, side: this.side, maxRetryWaitMs });
+    const error = answer.status === 404 && WRITES.includes(method) ? refusedWrite(answer, method) : answer;
     // An answer to HEAD has no words in it, whoever gives it.
     const doubtful = (method === 'HEAD' ? [200] : [200, 400, 404, 405, 501]).includes(error.status ?? 0);
     if (!doubtful || spoke || error.registryCodes.length > 0) return error;

@@ -1,14 +1,22 @@
 import { RegferryError, detailsOf } from '../errors.js';
 import type { UploadWay } from './upload-ways.js';
 
+const FINAL: readonly string[] = ['NAME_UNKNOWN', 'NAME_INVALID', 'DENIED'];
+
 /** A lost session is answered with 404 (distribution), 400 or 416: a new one may do better. */
 export function lostSession(error: RegferryError): boolean {
   return error.registryCodes.some((code) => code === 'BLOB_UPLOAD_UNKNOWN' || code === 'BLOB_UPLOAD_INVALID');
 }
 
-/** The registry says that it received other bytes than we checked and sent. */
+/** The registry says that it received other bytes than we checked and sent, or that it has stored others. */
 export function isDisputed(error: RegferryError): boolean {
+  if (error.code === 'E_READ_BACK') return true;
   return error.registryCodes.some((code) => code === 'DIGEST_INVALID' || code === 'SIZE_INVALID');
+}
+
+/** True for a refusal of the repository or the login: neither another way nor another session would help. */
+export function isFinal(error: RegferryError): boolean {
+  return error.registryCodes.some((code) => FINAL.includes(code));
 }
 
 /** True when no answer came: a reset, a cut, a time-out. */

@@ -4,10 +4,11 @@ import { parseUploadRange } from '../http/headers.js';
 import { UPLOAD_ANSWER_TIMEOUT_MS } from '../http/limits.js';
 import type { HttpHeaders, HttpResponse, RequestBody } from '../http/message.js';
 import { appendQuery } from '../http/url.js';
-import type { Digest } from '../spec/digest.js';
+import { algorithmOf, type Digest } from '../spec/digest.js';
 import { scopeOf, type RepositoryContext } from './context.js';
 import { digestQuery, mountPath, uploadsPath } from './endpoints.js';
 import { LARGEST_CHUNK_BYTES, LEAST_MAXIMUM_BYTES } from './limits.js';
+import { digestHeader } from './manifests.js';
 import { handedLocation } from './location.js';
 import { pullScope } from './scopes.js';
 import { isWebPage } from './web-page.js';
@@ -33,13 +34,19 @@ export class UploadSession {
 
   /**
    * PUT with the whole body, with an empty one after PATCHes, or with the last chunk, which then starts at `start`
-   * (spec end-6). Resolves when the registry has the blob. The whole body goes without Content-Range, since some servers
+   * (spec end-6). Resolves when the registry has the blob; an answer that names another one is E_READ_BACK. The whole body goes without Content-Range, since some servers
    * would then apply their rules for chunks (openai/tart#179).
    */
   async finish(digest: Digest, body: RequestBody, start: number | undefined, op: Op): Promise<void> {
     const target = appendQuery(this.#location, digestQuery(digest));
     const response = await this.#send('PUT', target, body, contentRange(start, body), op);
-    if (isDone(response)) return response.discard();
+    if (isDone(response)) {
+      await response.discard();
+      if (!namesAnother(response, digest)) return;
+      const { registry, side } = this.#context.client;
+      const text = `PUT to an upload at ${registry}/${this.#context.repository}: the registry stored ${digestHeader(response)} instead of ${digest}`;
+      throw new RegferryError('E_READ_BACK', text, { side, digest });
+    }
     throw await this.#context.client.failure(response, 'PUT', op);
   }
 
@@ -125,6 +132,12 @@ function isDone(response: HttpResponse): boolean {
   return [200, 201, 202, 204].includes(response.status) && !isWebPage(response);
 }
 
+/** True for an answer that names another digest, by the same algorithm, than what was asked for. */
+function namesAnother(response: HttpResponse, digest: Digest): boolean {
+  const answered = digestHeader(response);
+  return answered !== undefined && answered !== digest && algorithmOf(answered) === algorithmOf(digest);
+}
+
 /** What a POST led to: the blob was mounted, or an upload is open. */
 export type UploadStart =
   { readonly mounted: true } | { readonly mounted: false; readonly session: UploadSession };
@@ -162,7 +175,8 @@ async function tryMount(
     if (response.status === 202) return await opened(context, response, op);
     if (response.status !== 201) throw await context.client.failure(response, 'POST', op);
     await response.discard();
-    return { mounted: true };
+    // Whatever was mounted, it is not what was asked for: the bytes go up.
+    return namesAnother(response, digest) ? undefined : { mounted: true };
   } catch (error) {
     if (!isRegferryError(error) || op.signal?.aborted === true) throw error;
     const own = mountFrom === context.repository;

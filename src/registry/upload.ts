@@ -5,7 +5,7 @@ import type { Descriptor } from '../spec/descriptor.js';
 import { hasBlob } from './blobs.js';
 import { isProved } from './mount-proof.js';
 import type { RepeatPolicy, RepositoryContext } from './context.js';
-import { brokeOff, explained, isDisputed, lostSession } from './upload-failure.js';
+import { brokeOff, explained, isDisputed, isFinal, lostSession } from './upload-failure.js';
 import { startUpload, type UploadSession } from './upload-session.js';
 import { OCTETS, UploadSource, type Stretch } from './upload-source.js';
 import type { ChunkSize, UploadWay } from './upload-ways.js';
@@ -54,15 +54,16 @@ export async function uploadBlob(
       if (!upload.isTargets(error)) throw error;
       const { status } = error;
       const repeatedly = status === lost;
-      const next = lostSession(error) ? undefined : memory.after(way, status, descriptor.size, repeatedly);
+      const isLadder = !lostSession(error) && !isFinal(error);
+      const next = isLadder ? memory.after(way, status, descriptor.size, repeatedly) : undefined;
       if (next !== undefined) {
         way = next;
         continue;
       }
       lost = status;
-      if (await upload.hasFinished()) return 'copied';
+      if (error.code !== 'E_READ_BACK' && (await upload.hasFinished())) return 'copied';
       failures += 1;
-      if (!upload.mayPass(error) || failures > policy.retries) throw explained(error, way);
+      if (!upload.mayPass(error, repeatedly) || failures > policy.retries) throw explained(error, way);
       if (failures > 1 && brokeOff(error)) way = memory.inPieces(way, descriptor.size, policy.chunkSize);
       await policy.backoff(failures, options.signal);
     }
@@ -107,10 +108,10 @@ class BlobUpload {
   }
 
   /** True when a new session may do better. */
-  mayPass(error: RegferryError): boolean {
+  mayPass(error: RegferryError, repeatedly: boolean): boolean {
     if (error.retryable || lostSession(error)) return true;
-    // Another way was not to be had for it, so this is about the session.
-    if (error.status === 404 || error.status === 416) return true;
+    // Another way was not to be had for it, so this is about the session; twice in a row it is not.
+    if (error.status === 404 || error.status === 416) return !repeatedly && !isFinal(error);
     if (!isDisputed(error)) return false;
     this.#disputes += 1;
     return this.#disputes <= DISPUTES;

@@ -27,7 +27,10 @@ describe('networkError', () => {
     ['UND_ERR_BODY_TIMEOUT', 'E_TIMEOUT', true],
     ['UND_ERR_HEADERS_OVERFLOW', 'E_LIMIT', false],
     ['UND_ERR_DESTROYED', 'E_ABORTED', false],
-    ['EMFILE', 'E_NETWORK', false],
+    ['EMFILE', 'E_IO', true],
+    ['ENFILE', 'E_IO', true],
+    ['ENOBUFS', 'E_IO', true],
+    ['EPROTOTYPE', 'E_NETWORK', false],
     ['DEPTH_ZERO_SELF_SIGNED_CERT', 'E_TLS', false],
     ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'E_TLS', false],
     ['CERT_HAS_EXPIRED', 'E_TLS', false],
@@ -105,3 +108,28 @@ describe('networkError', () => {
     expect(networkError('a string', attempted).message).toContain('a string');
   });
 });
+
+it('tells a machine that has no more sockets in words, and leaves out what node does not know', () => {
+  const told = (code: string): string => {
+    const error = Object.assign(new Error(`connect ${code} 127.0.0.1:5000 - Local (undefined:undefined)`), {
+      code,
+    });
+    return networkError(error, attempted).message;
+  };
+  expect(told('EMFILE')).toMatch(
+    /failed: in this process too many files and connections are open; .*\(EMFILE\)$/,
+  );
+  expect(told('EPROTOTYPE')).toMatch(/failed: connect EPROTOTYPE 127.0.0.1:5000$/);
+});
+
+it.each(['Invalid character in chunk size', 'Response does not match the HTTP/1.1 protocol'])(
+  'takes what the parser says of a body (%s) for a cut, and of a head for another service',
+  (message) => {
+    const error = Object.assign(new Error(message), { name: 'HTTPParserError' });
+    expect(networkError(error, { ...attempted, inBody: true })).toMatchObject({
+      code: 'E_CUT',
+      retryable: true,
+    });
+    expect(networkError(error, attempted)).toMatchObject({ code: 'E_NETWORK', retryable: false });
+  },
+);

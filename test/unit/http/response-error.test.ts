@@ -41,6 +41,8 @@ describe('responseError', () => {
     [429, 'E_RATE_LIMITED', true],
     [500, 'E_UNAVAILABLE', true],
     [501, 'E_UNSUPPORTED', false],
+    [507, 'E_REFUSED', false],
+    [511, 'E_REFUSED', false],
     [503, 'E_UNAVAILABLE', true],
     [505, 'E_UNSUPPORTED', false],
     [200, 'E_REFUSED', false],

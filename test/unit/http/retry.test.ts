@@ -13,9 +13,12 @@ describe('isRetryableStatus', () => {
     expect(isRetryableStatus(status)).toBe(true);
   });
 
-  it.each([200, 202, 304, 307, 400, 401, 403, 404, 409, 413, 416, 501, 505])('%i will not', (status) => {
-    expect(isRetryableStatus(status)).toBe(false);
-  });
+  it.each([200, 202, 304, 307, 400, 401, 403, 404, 409, 413, 416, 501, 505, 506, 507, 508, 510, 511])(
+    '%i will not',
+    (status) => {
+      expect(isRetryableStatus(status)).toBe(false);
+    },
+  );
 });
 
 describe('backoffDelay', () => {

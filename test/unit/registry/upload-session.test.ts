@@ -193,7 +193,7 @@ describe('a chunk', () => {
 
   it.each([
     [400, 'BLOB_UPLOAD_INVALID', 'E_REFUSED'],
-    [404, 'BLOB_UPLOAD_UNKNOWN', 'E_NOT_FOUND'],
+    [404, 'BLOB_UPLOAD_UNKNOWN', 'E_REFUSED'],
     [416, 'RANGE_INVALID', 'E_REFUSED'],
     [503, 'UNAVAILABLE', 'E_UNAVAILABLE'],
   ])('is refused with %i %s, and sent once only', async (status, code, expected) => {
