@@ -83,6 +83,8 @@ function elsewhere(place: string, source: string): Hint | undefined {
   try {
     const repository = formatLocation(parseRepositoryLocation(place));
     const own = tagged(parseLocation(source), 'latest');
+    // `app:prod` beside `r.example.com/team/app:1` means the source's own repository, only shorter.
+    if (formatLocation(own).endsWith(`/${place}:latest`)) return undefined;
     if (formatLocation(own) === `${repository}:latest`) return undefined;
     return { code: 'promote-to', repository: place };
   } catch {

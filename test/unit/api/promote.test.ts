@@ -21,7 +21,9 @@ describe('a tag of a promotion', () => {
     await expect(promote(source, 'r.example.com/other:prod')).rejects.toMatchObject({
       hint: { code: 'promote-to', repository: 'r.example.com/other' },
     });
-    await expect(promote(source, 'r.example.com/app:prod')).rejects.toMatchObject({ hint: undefined });
+    for (const image of ['r.example.com/app:prod', 'app:prod', ':prod']) {
+      await expect(promote(source, image)).rejects.toMatchObject({ hint: undefined });
+    }
   });
 
   it.each(['x#y', 'x?tag=latest', '../../victim/manifests/latest', '..%2f', '', 'app:', 'a/b'])(
