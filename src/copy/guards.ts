@@ -75,8 +75,24 @@ export function brokenGuard(target: CopyTarget, state: TagState, digest: string)
   return undefined;
 }
 
-/** The error for a guarded tag that is no longer what it was when the copy began. */
-export function movedMeanwhile(
+/**
+ * True for a guarded tag that has become `digest` meanwhile, as it was to; false for one that is what it was when the copy
+ * began. Throws E_TAG_MOVED for another, and what kept it from being seen.
+ */
+export function isSettledMeanwhile(
+  target: CopyTarget,
+  previous: string | null,
+  state: TagState,
+  digest: string,
+): boolean {
+  if (state.error !== undefined) throw state.error;
+  if (state.previous === previous) return false;
+  const isStrict = target.guard?.is !== undefined && target.guard.orDone !== true;
+  if (state.previous === digest && !isStrict) return true;
+  throw movedMeanwhile(target, previous, state);
+}
+
+function movedMeanwhile(
   { reference }: CopyTarget,
   previous: string | null,
   state: { readonly previous: Previous },

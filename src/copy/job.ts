@@ -57,6 +57,8 @@ export interface CopyJob {
   readonly resume: ResumePolicy;
   /** How long targets that share a read wait for one that stalls. @default 15 s */
   readonly patience?: Patience | undefined;
+  /** Told when all is done for a target, while there may be work for others. Not with guards. */
+  readonly onEnd?: ((target: CopyTarget) => void) | undefined;
   readonly signal: AbortSignal;
   readonly emit: (event: CopyEvent) => void;
   /** Waits, for the read-back of a slow registry. */

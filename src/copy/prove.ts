@@ -1,5 +1,6 @@
 import type { ContentTarget, Manifest, ManifestKey } from '../content/store.js';
 import { RegferryError, isRegferryError, throwIfAborted } from '../errors.js';
+import type { Lanes } from './lanes.js';
 
 /** How long a registry may go on showing the old state after a write, in steps; 7.7 s in all. */
 const WAITS_MS = [200, 500, 1000, 2000, 4000] as const;
@@ -17,6 +18,14 @@ export interface Proof {
   readonly previous: Previous;
   readonly signal: AbortSignal;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** What is asked for a proof, in its turn. */
+export function throughLane(store: ContentTarget, lanes: Lanes): Proof['target'] {
+  return {
+    fetch: (...args) => lanes.check(() => store.fetch(...args)),
+    resolve: (...args) => lanes.check(() => store.resolve(...args)),
+  };
 }
 
 /**

@@ -4,7 +4,8 @@ import type { Descriptor } from '../spec/descriptor.js';
 import { BlobLedger } from './blob-ledger.js';
 import { FanOut } from './fan-out.js';
 import { checkSource } from './guards.js';
-import { isGuarded, type CopyJob, type CopyTarget } from './job.js';
+import { copyToGroups } from './groups.js';
+import type { CopyJob, CopyTarget } from './job.js';
 import { FIRST_CONNECTIONS, LanesByHost } from './lanes.js';
 import { linkedSignal } from './linked-signal.js';
 import { emptyTargetReport, type TargetReport } from './report.js';
@@ -73,13 +74,17 @@ export async function copyImage(run: Run, job: CopyJob): Promise<CopyOutcome> {
       return reported ?? emptyTargetReport(target.reference);
     });
   let root: Descriptor | undefined;
-  try {
-    const known = await settledByHead(job, groups, run);
-    if (known !== undefined) return { root: known, targets: reports() };
-    const node = await readRoot(job, walk);
+  let reading: Promise<Node> | undefined;
+  const read = async (): Promise<Node> => {
+    const node = await (reading ??= readRoot(job, walk));
     root = node.manifest.descriptor;
-    await copyToGroups(job, groups, node);
-    return { root, targets: reports() };
+    return node;
+  };
+  const abort = (error: unknown): void => run.stop?.(withSide(error, 'source', job.signal));
+  try {
+    const head = await headOf(job, run);
+    await copyToGroups(job, groups, { head, read }, abort);
+    return { root: root ?? head, targets: reports() };
   } catch (error) {
     const failure = withSide(error, 'source', job.signal);
     run.stop?.(failure);
@@ -92,54 +97,16 @@ export async function copyImage(run: Run, job: CopyJob): Promise<CopyOutcome> {
   }
 }
 
-/** Group by group where they are independent; with guards, no group goes on before all of them hold. */
-async function copyToGroups(job: CopyJob, groups: readonly TargetGroup[], root: Node): Promise<void> {
-  if (!isGuarded(job)) {
-    await Promise.all(
-      groups.map(async (group) => {
-        await group.examine(root);
-        await group.bring(root);
-        await group.publish(root);
-      }),
-    );
-    return;
-  }
-  const stops = (): boolean => {
-    const failure = groups
-      .map((group) => group.failure)
-      .find((found) => found !== undefined && (job.allOrNothing === true || found.error.code === 'E_GUARD'));
-    if (failure === undefined) return false;
-    for (const group of groups) group.giveUp(failure);
-    return true;
-  };
-  await Promise.all(groups.map((group) => group.examine(root)));
-  if (stops()) return;
-  await Promise.all(groups.map((group) => group.bring(root)));
-  for (const group of groups) {
-    if (stops()) return;
-    await group.publish(root);
-  }
-  stops();
-}
-
 /**
- * Where manifest GETs are metered, or the targets likely have the image, a HEAD goes first, and may be all that is needed.
+ * What the source's tag is, asked by HEAD where manifest GETs are metered, or the targets likely have the image: it may be all
+ * that is needed. Undefined where that is not asked, or not known.
  */
-async function settledByHead(
-  job: CopyJob,
-  groups: readonly TargetGroup[],
-  { lanes }: Run,
-): Promise<Descriptor | undefined> {
+async function headOf(job: CopyJob, { lanes }: Run): Promise<Descriptor | undefined> {
   const { source, key, headFirst = false, signal } = job;
   if (!source.metered && !headFirst) return undefined;
   if (job.platform !== undefined || job.sourceGuard !== undefined) return undefined;
   const op = { signal, certainty: 'hint' } as const;
-  const head = await lanes.of(hostKey(source)).check(() => source.resolve(key, op));
-  if (head === undefined) return undefined;
-  const held = await Promise.all(groups.map((group) => group.holds(head.digest)));
-  if (held.includes(false)) return undefined;
-  for (const group of groups) group.unchanged(head.digest);
-  return head;
+  return lanes.of(hostKey(source)).check(() => source.resolve(key, op));
 }
 
 async function readRoot(job: CopyJob, walk: Walk): Promise<Node> {

@@ -2,6 +2,7 @@ import type { Certainty, ContentTarget, ManifestKey, Op } from '../content/store
 import { isRegferryError, type RegferryError } from '../errors.js';
 import type { CopyTarget } from './job.js';
 import type { Previous } from './prove.js';
+import type { TargetReport } from './report.js';
 
 /** What a target reference holds before a copy, or why that could not be found out. */
 export type TagState =
@@ -12,6 +13,13 @@ export type TagState =
       readonly error?: undefined;
     }
   | { readonly error: RegferryError };
+
+/** A reference to write: what it is now, and what is reported of it. */
+export interface Entry {
+  readonly target: CopyTarget;
+  readonly report: TargetReport;
+  state: TagState;
+}
 
 /**
  * Asks what a tag is now, as surely as the answer is needed: see {@link lookUp}. A target without a tag has no state.

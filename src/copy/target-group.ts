@@ -2,22 +2,16 @@ import { isSameRepository } from '../content/identity.js';
 import type { ContentTarget, Op } from '../content/store.js';
 import { RegferryError, throwIfAborted, withSide } from '../errors.js';
 import { gather } from './gather.js';
-import { brokenGuard, movedMeanwhile } from './guards.js';
+import { brokenGuard, isSettledMeanwhile } from './guards.js';
 import { certaintyOf, isGuarded, type CopyTarget } from './job.js';
-import { prove } from './prove.js';
+import { prove, throughLane } from './prove.js';
 import { emptyTargetReport, settle, type TargetReport } from './report.js';
 import type { Shared } from './destination.js';
 import { RepositoryCopy } from './repository-copy.js';
 import type { RepositoryMemory } from './repository-memory.js';
-import { lookUp, tagState, type TagState } from './tag-state.js';
+import { lookUp, tagState, type Entry, type TagState } from './tag-state.js';
 import type { Lanes } from './lanes.js';
 import type { Node } from './walk.js';
-
-interface Entry {
-  readonly target: CopyTarget;
-  readonly report: TargetReport;
-  state: TagState;
-}
 
 /** The references of one repository that an image is copied to: content moves once, then each tag is set and read back. */
 export class TargetGroup {
@@ -76,6 +70,22 @@ export class TargetGroup {
   /** Marks every reference as being there already. */
   unchanged(digest: string): void {
     for (const { report } of this.#entries) settle(report, digest, digest);
+    this.#shared.fanOut.member(this.#store).leave();
+  }
+
+  /** Takes back that every reference is there already. */
+  reopen(): void {
+    for (const { report } of this.#entries) delete report.verified;
+  }
+
+  /** Says that all is done for these references. */
+  end(): void {
+    for (const { target } of this.#entries) this.#shared.job.onEnd?.(target);
+  }
+
+  /** The repository as it is printed. */
+  toString(): string {
+    return this.#store.toString();
   }
 
   /** Finds out which references have to be written, and whether their guards hold. Never rejects. */
@@ -208,28 +218,19 @@ export class TargetGroup {
   async #isDone(root: Node, { target, report }: Entry): Promise<boolean> {
     if (target.tag === undefined || report.previous === undefined || this.#shared.job.dryRun) return false;
     const state = await this.#stateOf(target);
-    if (state.error !== undefined) throw state.error;
-    if (state.previous === report.previous) return false;
     const { digest } = root.manifest.descriptor;
-    const isStrict = target.guard?.is !== undefined && target.guard.orDone !== true;
-    if (state.previous === digest && !isStrict) {
-      settle(report, digest, digest);
-      return true;
-    }
-    throw movedMeanwhile(target, report.previous, state);
+    if (!isSettledMeanwhile(target, report.previous, state, digest)) return false;
+    settle(report, digest, digest);
+    return true;
   }
 
   /** Reads a tag back. Never rejects. */
   async #prove(root: Node, { target, report }: Entry): Promise<void> {
     const { job } = this.#shared;
     if (job.dryRun) return;
-    const store = this.#store;
     const proof = (): Promise<void> =>
       prove({
-        target: {
-          fetch: (...args) => this.#lanes.check(() => store.fetch(...args)),
-          resolve: (...args) => this.#lanes.check(() => store.resolve(...args)),
-        },
+        target: throughLane(this.#store, this.#lanes),
         key: target.tag === undefined ? root.manifest.descriptor : { tag: target.tag },
         reference: target.reference,
         expected: root.manifest,
