@@ -72,6 +72,7 @@ export {
   type Hint,
   type Side,
 } from './errors.js';
+export { Secrets } from './secrets/secrets.js';
 export type { HttpEvent } from './http/message.js';
 export type { RequestEntry } from './serve/exchange.js';
 export { MemoryRegistry, type MemoryRegistryOptions } from './serve/memory-registry.js';

@@ -72,6 +72,8 @@ export async function runTags(
     const failure = failureOf(report, opened.targets.length);
     if (failure !== undefined) throw new CopyError(failure, report);
     return report;
+  } catch (error) {
+    throw session.cleaned(error);
   } finally {
     await session.close();
   }

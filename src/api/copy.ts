@@ -75,6 +75,8 @@ export async function runReported(
     const failure = failureOf(report, allOrNothing);
     if (failure !== undefined) throw new CopyError(failure, report);
     return report;
+  } catch (error) {
+    throw session.cleaned(error);
   } finally {
     await session.close();
   }

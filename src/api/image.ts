@@ -50,7 +50,7 @@ export async function* tags(repository: string, options: ReadOptions = {}): Asyn
       emit({ type: 'note', message: `left out: ${message}` });
     yield* store.tags({ signal, onLeftOut });
   } catch (error) {
-    throw withSide(error, 'source', session.signal);
+    throw session.cleaned(withSide(error, 'source', session.signal));
   } finally {
     await session.close();
   }
@@ -65,7 +65,7 @@ async function reading<T>(
   try {
     return await work(await openSource(session, image), session.signal, session);
   } catch (error) {
-    throw withSide(error, 'source', session.signal);
+    throw session.cleaned(withSide(error, 'source', session.signal));
   } finally {
     await session.close();
   }

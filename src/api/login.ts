@@ -3,6 +3,7 @@ import type { Environment } from './environment.js';
 import type { CommonOptions, SideOptions } from './options.js';
 import { checkLogin, removeLogin, storeLogin, type StoredLogin } from '../auth/login.js';
 import { Secret } from '../auth/secret.js';
+import { Secrets } from '../secrets/secrets.js';
 import { RETRIES } from '../http/limits.js';
 import { backoffDelay } from '../http/retry.js';
 import { sleepFor } from '../http/sleep.js';
@@ -34,13 +35,18 @@ export async function login(
   entered: { readonly username: string; readonly password: string },
   options: LoginOptions,
 ): Promise<LoginOutcome> {
-  const { environment, signal } = options;
+  const { environment, signal, secrets = new Secrets() } = options;
   const registry = parseRegistry(name);
   // A login that cannot be kept is not sent anywhere.
   const { loginFile } = environment;
   const known = { username: entered.username, password: new Secret(entered.password) };
-  const checked = await check(registry, known, options);
-  return { checked, stored: await storeLogin(loginFile, registry, known, { signal }) };
+  secrets.holdLogin(entered.username, entered.password);
+  try {
+    const checked = await check(registry, known, { ...options, secrets });
+    return { checked, stored: await storeLogin(loginFile, registry, known, { signal }) };
+  } catch (error) {
+    throw secrets.redactError(error);
+  }
 }
 
 /** Forgets a login. False when there was none. Throws E_REFERENCE for what is no registry, E_CREDENTIAL_HELPER, E_CONFIG and E_IO. */
@@ -64,6 +70,7 @@ async function check(
     idleTimeoutMs: options.idleTimeoutMs,
     maxRetryWaitMs: options.maxRetryWaitMs,
     allowPrivateRedirects: options.allowPrivateRedirects,
+    secrets: options.secrets,
     settings: connectionSettings(options, environment, (candidate) => candidate === origin),
     onEvent: (event) => onEvent?.({ ...event, side: 'target' }),
   });

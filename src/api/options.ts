@@ -1,5 +1,6 @@
 import type { CredentialProvider } from '../auth/credentials.js';
 import type { RegferryEvent } from '../copy/events.js';
+import type { Secrets } from '../secrets/secrets.js';
 import type { ChunkSize } from '../registry/upload-ways.js';
 import type { Environment } from './environment.js';
 import type { Guards } from './guards.js';
@@ -42,6 +43,11 @@ export interface CommonOptions {
   readonly allowPrivateRedirects?: boolean | undefined;
   /** Credentials, certificates and proxies, usually from `fromEnvironment()`. @default none: anonymous and direct */
   readonly environment?: Environment | undefined;
+  /**
+   * Where the call keeps the secrets that it comes by: errors, events and reports come without them. A program that
+   * prints more than these gives one of its own, and takes its texts through that. @default one for the call
+   */
+  readonly secrets?: Secrets | undefined;
   /** Abandons the work; the call then rejects with E_ABORTED. */
   readonly signal?: AbortSignal | undefined;
   /** Told what happens, synchronously; an exception in it is ignored. */

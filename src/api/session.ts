@@ -15,12 +15,14 @@ import { IDLE_TIMEOUT_MS, MAX_RETRY_WAIT_MS, RETRIES } from '../http/limits.js';
 import { sleepFor, type Sleep } from '../http/sleep.js';
 import { createTransport, type Transport } from '../http/transport.js';
 import { RegistryClient } from '../registry/client.js';
+import { Secrets } from '../secrets/secrets.js';
 import { registryOrigin } from '../registry/origin.js';
 import { Repository } from '../registry/repository.js';
 import type { Location } from '../spec/location.js';
 import { canonicalRegistry, sameRegistry, type Reference } from '../spec/reference.js';
 import { userAgent } from '../version.js';
 import { connectionSettings, credentialsOf, mountSource } from './connection.js';
+import { cleanEvent } from './clean-event.js';
 import type { RegferryEvent } from '../copy/events.js';
 import type { CommonOptions, SideOptions } from './options.js';
 
@@ -52,6 +54,7 @@ export interface Totals {
  */
 export class Session {
   readonly signal: AbortSignal;
+  readonly #secrets: Secrets;
   readonly #options: SessionOptions;
   readonly #transports = new Map<Side, Transport>();
   readonly #clients = new Map<string, RegistryClient>();
@@ -71,6 +74,7 @@ export class Session {
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#secrets = options.secrets ?? new Secrets();
     this.#sleep = options.sleep ?? sleepFor;
     this.#pace = new HostPace(Date.now, this.#sleep);
     this.#backoff = (failures, signal) => this.#sleep(backoffDelay(failures - 1), signal);
@@ -139,6 +143,11 @@ export class Session {
       emit: (event) => this.#emit(event),
       sleep: this.#sleep,
     };
+  }
+
+  /** What the call threw, without secrets. */
+  cleaned(error: unknown): unknown {
+    return this.#secrets.redactError(error);
   }
 
   totals(): Totals {
@@ -210,6 +219,7 @@ export class Session {
         idleTimeoutMs,
         maxRetryWaitMs,
         allowPrivateRedirects,
+        secrets: this.#secrets,
         settings: connectionSettings(this.#side(side), environment, (origin) =>
           this.#origins[side].has(origin),
         ),
@@ -230,7 +240,7 @@ export class Session {
 
   #emit(event: RegferryEvent): void {
     try {
-      this.#options.onEvent?.(event);
+      this.#options.onEvent?.(cleanEvent(event, this.#secrets));
     } catch {
       // A listener's mistake must not become a failed copy.
     }

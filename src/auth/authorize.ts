@@ -4,7 +4,7 @@ import type { AccessRequest, Authorizer } from './authorizer.js';
 import type { AuthorizerOptions } from './authorizer-options.js';
 import { basicHeader, bearerHeader } from './basic.js';
 import { parseChallenges, usableChallenges, type Challenge } from './challenge.js';
-import { fingerprint, type Credential } from './credentials.js';
+import { fingerprint, holdCredential, type Credential } from './credentials.js';
 import { denial, noWayIn, untrustedRealm, type DenialContext } from './denial.js';
 import { Foresight } from './foresight.js';
 import { isTrustedRealm, resolveRealm, type Realm } from './realm.js';
@@ -126,10 +126,11 @@ class RegistryAuthorizer implements Authorizer {
   async #credential(request: AccessRequest): Promise<Credential | undefined> {
     const repository = repositoryOf(request);
     if (this.#credentials.has(repository)) return this.#credentials.get(repository);
-    const { credentials, registry } = this.#options;
+    const { credentials, registry, http } = this.#options;
     const find = async (signal: AbortSignal): Promise<Credential | undefined> =>
       credentials?.credential({ registry, repository }, { signal });
     const credential = await this.#lookups.run(repository, find, request.signal);
+    holdCredential(http.secrets, credential);
     this.#credentials.set(repository, credential);
     return credential;
   }

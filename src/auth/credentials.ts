@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import type { Op } from '../content/store.js';
+import type { Secrets } from '../secrets/secrets.js';
 import { Secret } from './secret.js';
 
 /** What somebody logs in with. `source` says in words where it came from, for messages; the rest never prints itself. */
@@ -64,6 +65,15 @@ export function chainCredentials(providers: readonly CredentialProvider[]): Cred
       return undefined;
     },
   };
+}
+
+/** Puts all of a credential that is secret among those that no message may show. */
+export function holdCredential(secrets: Secrets | undefined, credential: Credential | undefined): void {
+  if (credential === undefined) return;
+  const password = credential.kind === 'basic' ? credential.password : credential.token;
+  const username = credential.kind === 'bearer' ? undefined : credential.username;
+  if (username === undefined) secrets?.hold(password.reveal());
+  else secrets?.holdLogin(username.reveal(), password.reveal());
 }
 
 /** Tells credentials apart without keeping them; empty for none. */

@@ -2,6 +2,7 @@ import type { Op } from '../content/store.js';
 import { RegferryError, isRegferryError } from '../errors.js';
 import type { HttpRequest, HttpResponse, HttpSender } from '../http/message.js';
 import { responseError } from '../http/response-error.js';
+import type { Secrets } from '../secrets/secrets.js';
 import { isRetryableStatus, type RepeatPolicy } from '../http/retry.js';
 import { appendQuery } from '../http/url.js';
 import { basicHeader } from './basic.js';
@@ -25,6 +26,8 @@ export interface TokenRequest {
 export interface Token {
   readonly value: Secret;
   readonly lifeMs: number;
+  /** Sent along by some services. Not used: it must not show. */
+  readonly refreshToken?: Secret | undefined;
 }
 
 /** How patient a token request is. */
@@ -57,7 +60,7 @@ export async function fetchToken(
     const response = await ask(send, request);
     if (response.status < 200 || response.status > 299) throw await refusal(response, host);
     try {
-      return await readToken(response, host);
+      return await readToken(response, host, http.secrets);
     } catch (error) {
       const { repeats, signal } = patience;
       failures += 1;
@@ -115,10 +118,12 @@ function postRequest(request: TokenRequest, refreshToken: Secret): HttpRequest {
   };
 }
 
-async function readToken(response: HttpResponse, host: string): Promise<Token> {
+async function readToken(response: HttpResponse, host: string, secrets: Secrets | undefined): Promise<Token> {
   const { status } = response;
   const body = await response.bytes(TOKEN_BODY_BYTES);
   const parsed = parseToken(body);
+  secrets?.hold(parsed?.refreshToken?.reveal());
+  secrets?.hold(parsed?.value.reveal());
   if (parsed !== undefined) return parsed;
   if (isBrokenOff(body)) {
     const text = `the token service ${host} sent half an answer`;
@@ -165,7 +170,12 @@ export function parseToken(body: Uint8Array): Token | undefined {
   const fields = new Map<string, unknown>(Object.entries(json));
   const value = [fields.get('access_token'), fields.get('token')].find(isToken);
   if (value === undefined) return undefined;
-  return { value: new Secret(value), lifeMs: lifeMs(fields.get('expires_in')) };
+  const refresh = fields.get('refresh_token');
+  return {
+    value: new Secret(value),
+    lifeMs: lifeMs(fields.get('expires_in')),
+    ...(isToken(refresh) ? { refreshToken: new Secret(refresh) } : {}),
+  };
 }
 
 function isToken(value: unknown): value is string {

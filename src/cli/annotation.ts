@@ -7,9 +7,9 @@ export function errorAnnotation(text: string): string {
   return `::error::${withoutOldCommands(data)}`;
 }
 
-/** A line that a runner of GitHub Actions takes for text: neither `::command::` nor, anywhere in it, `##[command]`. */
-export function plainLine(line: string): string {
-  return withoutOldCommands(line.replace(/^\s*::/, (start) => `${start.slice(0, -1)} :`));
+/** Lines that a runner of GitHub Actions takes for text: none is a `::command::` nor has, anywhere in it, a `##[command]`. */
+export function plainText(lines: string): string {
+  return withoutOldCommands(lines.replaceAll(/^\s*::/gm, (start) => `${start.slice(0, -1)} :`));
 }
 
 function withoutOldCommands(text: string): string {

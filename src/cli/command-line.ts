@@ -3,6 +3,7 @@ import { Parser } from 'yargs/helpers';
 import { variableOf } from './env-options.js';
 import { nearest } from './nearest.js';
 import { type OptionTable, parseFlag } from './option.js';
+import { repeatable } from './spelled-option.js';
 
 /** The command line, taken apart but not yet judged. */
 export interface CommandLine {
@@ -94,8 +95,9 @@ function longName(spelled: string, table: OptionTable): string | undefined {
   return Object.keys(table).find((name) => table[name]?.short === spelled.slice(1));
 }
 
-function unknownOption(spelled: string, table: OptionTable): string {
-  const name = spelled.replace(/^-+/, '');
+function unknownOption(given: string, table: OptionTable): string {
+  const spelled = repeatable(given, table);
+  const name = spelled.replace(/^-+|…$/g, '');
   if (/(?:^|-)password$/.test(name)) {
     const instead = `--${name}-stdin or ${variableOf(name)} in the environment`;
     return `there is no option ${spelled}, because others can read a command line: use ${instead}`;

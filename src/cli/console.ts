@@ -1,5 +1,7 @@
+import type { Secrets } from '../secrets/secrets.js';
 import type { CommandLine } from './command-line.js';
 import { gatherOptions } from './env-options.js';
+import { Gate } from './gate.js';
 import type { Io } from './io.js';
 import { type Log, prettyLog } from './log.js';
 import { optionValues } from './option-values.js';
@@ -17,6 +19,8 @@ export interface Console {
   /** True when colours may be used on stderr. */
   readonly colour: boolean;
   readonly settings: OutputOptions;
+  /** What nothing may show, wherever it came from. */
+  readonly secrets: Secrets;
 }
 
 /**
@@ -27,16 +31,19 @@ export async function openConsole(
   line: CommandLine,
   options: OptionTable | undefined,
   io: Io,
+  secrets: Secrets,
 ): Promise<Console> {
   const settings = readSettings(line, options, io);
-  const area = new StatusArea(io.stderr);
+  const inActions = io.env['GITHUB_ACTIONS'] === 'true';
+  const gate = new Gate(secrets, inActions);
+  const area = new StatusArea(io.stderr, gate);
   const colour = io.stderr.isTTY === true && (io.env['NO_COLOR'] ?? '') === '' && io.env['TERM'] !== 'dumb';
   const level = settings['log-level'];
   const log =
     settings['log-format'] === 'json'
       ? (await import('./json-log.js')).jsonLog(area, level)
-      : prettyLog(area, { level, colour, clock: io.clock, annotate: io.env['GITHUB_ACTIONS'] === 'true' });
-  return { io, stdout: new Output(io.stdout), area, log, colour, settings };
+      : prettyLog(area, { level, colour, clock: io.clock, annotate: inActions });
+  return { io, stdout: new Output(io.stdout, gate), area, log, colour, settings, secrets };
 }
 
 function readSettings(line: CommandLine, options: OptionTable | undefined, io: Io): OutputOptions {

@@ -164,7 +164,7 @@ export async function runPlanning(
   let plan: CopyPlan;
   try {
     plan = await work();
-    await file?.write(api.formatPlan(plan));
+    await file?.write(call.secrets.redactResult(api.formatPlan(plan)));
   } catch (error) {
     const carried = reportOf(error);
     if (carried?.kind === 'plan' && !call.settings.json) {

@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 
+import type { Gate } from './gate.js';
 import { isShown, type Log, logLine, type LogFields } from './log.js';
 import type { LogLevel } from './options.js';
 import type { StatusArea } from './status-area.js';
@@ -18,14 +19,14 @@ export function jsonLog(area: StatusArea, limit: LogLevel): Log {
   return {
     shows: (level) => isShown(level, limit),
     write(level, message, fields = {}) {
-      logger[level](neutralised(fields), logLine(message));
+      logger[level](neutralised(fields, area.gate), logLine(area.gate.words(message)));
     },
   };
 }
 
-function neutralised(fields: LogFields): LogFields {
+function neutralised(fields: LogFields, gate: Gate): LogFields {
   const entries = Object.entries(fields).map(
-    ([name, value]) => [name, typeof value === 'string' ? logLine(value) : value] as const,
+    ([name, value]) => [name, typeof value === 'string' ? logLine(gate.words(value)) : value] as const,
   );
   return Object.fromEntries(entries);
 }

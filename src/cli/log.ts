@@ -1,5 +1,4 @@
 import { printable } from '../spec/printable.js';
-import { errorAnnotation, plainLine } from './annotation.js';
 import type { Clock } from './io.js';
 import type { LogLevel } from './options.js';
 import type { StatusArea } from './status-area.js';
@@ -45,7 +44,7 @@ export interface PrettyOptions {
   readonly level: LogLevel;
   readonly colour: boolean;
   readonly clock: Clock;
-  /** Write for a job of GitHub Actions: errors as annotations, and nothing else that its runner would act on. */
+  /** Write errors as annotations, for a job of GitHub Actions. */
   readonly annotate?: boolean;
 }
 
@@ -65,9 +64,9 @@ export function prettyLog(area: StatusArea, options: PrettyOptions): Log {
     shows: (level) => isShown(level, limit),
     write(level, message) {
       if (!isShown(level, limit)) return;
-      const line = `${prefix[level]()}${logLine(message)}`;
-      if (options.annotate !== true) area.print(line);
-      else area.print(level === 'error' ? errorAnnotation(line) : plainLine(line));
+      const line = `${prefix[level]()}${logLine(area.gate.words(message))}`;
+      if (options.annotate === true && level === 'error') area.annotate(line);
+      else area.print(line);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { Secrets } from '../secrets/secrets.js';
 import { version } from '../version.js';
 import { type Api, loadApi } from './api.js';
 import { readCommandLine } from './command-line.js';
@@ -7,6 +8,7 @@ import { type Console, openConsole } from './console.js';
 import { gatherOptions } from './env-options.js';
 import { EXIT_OK, EXIT_USAGE } from './exit-codes.js';
 import { failureOf } from './failure.js';
+import { holdGiven } from './given-secrets.js';
 import { commandHelp, programHelp } from './help.js';
 import { type Io, processIo } from './io.js';
 import { namedCommand, readRequest, type Request } from './request.js';
@@ -25,7 +27,9 @@ export async function main(
   if (argv[0] === COMPLETE) return await complete(argv.slice(1), io, load);
   const line = readCommandLine(argv, allOptions);
   const command = namedCommand(line, commands);
-  const console = await openConsole(line, command?.options, io);
+  const secrets = new Secrets();
+  holdGiven(secrets, argv, io.env, allOptions);
+  const console = await openConsole(line, command?.options, io, secrets);
   try {
     const request = readRequest(line, commands);
     if (request.kind !== 'run') return await inform(request, console);

@@ -2,6 +2,7 @@ import { RegferryError } from '../errors.js';
 import type { Given, GivenValue } from './env-options.js';
 import type { Option, OptionsOf, Values } from './option.js';
 import { printable } from '../spec/printable.js';
+import { withoutUser } from '../spec/reference.js';
 
 /**
  * The values of a command's options. Throws E_USAGE for the first that is not what its option expects, that is missing,
@@ -22,13 +23,15 @@ function optionValue<T>(option: Option<T>, given: GivenValue): T {
     throw new RegferryError('E_USAGE', `${name} needs a value: ${option.expects}`);
   }
   if (option.kind === 'value' && texts.length > 1) {
-    const listed = texts.map((text) => `"${printable(text)}"`).join(' and ');
+    const listed = texts.map((text) => `"${printable(withoutUser(text))}"`).join(' and ');
     throw new RegferryError('E_USAGE', `${name} was given ${texts.length} times (${listed}): give it once`);
   }
   const text = option.kind === 'list' ? texts.join(',') : (texts.at(-1) ?? '');
   const value = option.parse(text);
   if (value === undefined) {
-    throw new RegferryError('E_USAGE', `${name} must be ${option.expects}, not "${printable(text)}"`);
+    // A variable may hold what was meant for another one: a password.
+    const not = given.origin === 'environment' ? '' : `, not "${printable(withoutUser(text))}"`;
+    throw new RegferryError('E_USAGE', `${name} must be ${option.expects}${not}`);
   }
   return value;
 }

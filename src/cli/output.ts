@@ -1,5 +1,7 @@
 import { fileReason } from '../content/file-error.js';
 import { RegferryError } from '../errors.js';
+import { Secrets } from '../secrets/secrets.js';
+import { Gate } from './gate.js';
 import type { OutputStream } from './io.js';
 
 /** Thrown when whoever read our output has stopped reading, as in `regferry tags X | head`: an end, not a failure. */
@@ -9,12 +11,15 @@ export class ReaderGoneError extends Error {
 
 /** Writes results to stdout, no faster than they are read. */
 export class Output {
+  /** What every text passes; bytes are what they are. */
+  readonly gate: Gate;
   readonly #stream: OutputStream;
   #failure: Error | undefined;
   #lastWrite: Promise<void> = Promise.resolve();
 
-  constructor(stream: OutputStream) {
+  constructor(stream: OutputStream, gate: Gate = new Gate(new Secrets(), false)) {
     this.#stream = stream;
+    this.gate = gate;
     // Without a listener a broken pipe would end the process; the write's callback reports it too.
     stream.on('error', (error: Error) => {
       this.#failure ??= writeFailure(error);
@@ -28,7 +33,8 @@ export class Output {
   async write(chunk: string | Uint8Array): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     this.#lastWrite = new Promise<void>((resolve) => {
-      this.#stream.write(chunk, (error) => {
+      const out = typeof chunk === 'string' ? this.gate.result(chunk) : chunk;
+      this.#stream.write(out, (error) => {
         if (error !== null && error !== undefined) this.#failure ??= writeFailure(error);
         resolve();
       });

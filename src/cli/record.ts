@@ -53,7 +53,7 @@ export async function recording(
 }
 
 async function writeReceipt(
-  { log }: Call,
+  { log, secrets }: Call,
   { api, receipt, guards }: Recording,
   file: WholeFile | undefined,
   report: CopyReport,
@@ -63,18 +63,18 @@ async function writeReceipt(
     log.write('warn', `no receipt was written to ${receipt}: no tag was set`);
     return;
   }
-  await file.write(api.formatReceipt(api.createReceipt(report, { guards })));
+  await file.write(secrets.redactResult(api.formatReceipt(api.createReceipt(report, { guards }))));
 }
 
-async function tellJob({ io, log }: Call, title: string, report: CopyReport): Promise<void> {
+async function tellJob({ io, log, secrets }: Call, title: string, report: CopyReport): Promise<void> {
   const { GITHUB_OUTPUT: outputs = '', GITHUB_STEP_SUMMARY: summary = '' } = io.env;
   if (summary !== '') {
     // The summary is for people, and they have the log, too.
-    await append(summary, stepSummary(title, report)).catch((error: unknown) => {
+    await append(summary, secrets.redactResult(stepSummary(title, report))).catch((error: unknown) => {
       log.write('warn', `no summary for the job: ${toRegferryError(error).message}`);
     });
   }
-  if (outputs !== '') await append(outputs, stepOutputs(report));
+  if (outputs !== '') await append(outputs, secrets.redactResult(stepOutputs(report)));
 }
 
 async function append(path: string, content: string): Promise<void> {

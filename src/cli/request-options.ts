@@ -28,6 +28,7 @@ export function requestOptions(
       createAuthfile,
       onWarning: (message) => call.log.write('warn', message),
     }),
+    secrets: call.secrets,
     signal: call.interruption.signal,
     onEvent: eventLogger(call.log),
   };

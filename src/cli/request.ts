@@ -65,7 +65,9 @@ function unknownCommand(word: string, commands: readonly Command[]): Error {
     word,
     commands.map(({ name }) => name),
   );
-  return usageError(`there is no command "${word}"${meant === undefined ? '' : `; did you mean ${meant}?`}`);
+  // Whatever is no plain word may be a login, and is not repeated.
+  const shown = /^[a-z][a-z-]{0,20}$/i.test(word) ? `"${word}"` : 'of that name';
+  return usageError(`there is no command ${shown}${meant === undefined ? '' : `; did you mean ${meant}?`}`);
 }
 
 function checkCount({ name, arguments: rule }: Command, args: readonly string[]): void {
@@ -74,7 +76,13 @@ function checkCount({ name, arguments: rule }: Command, args: readonly string[])
   const tooMany = args[rule.most];
   const advice = tooMany === undefined ? undefined : verbAdvice(name, args[0] ?? '');
   if (advice !== undefined) throw usageError(advice, name);
-  if (tooMany !== undefined) throw usageError(`"${tooMany}" is one argument too many for ${name}`, name);
+  // It is not repeated: it may be a password whose option was forgotten.
+  if (tooMany !== undefined) {
+    throw usageError(
+      `${name} takes ${rule.usage} and nothing else, and was given ${args.length} arguments`,
+      name,
+    );
+  }
 }
 
 function isOn(line: CommandLine, name: string): boolean {

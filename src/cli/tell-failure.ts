@@ -17,6 +17,8 @@ export async function tellFailure(
   args: readonly string[],
 ): Promise<number> {
   if (failure.thrown instanceof ReaderGoneError) return EXIT_OK;
+  console.secrets.redactError(failure.thrown);
+  console.secrets.redactError(failure.error);
   const { code, side } = failure.error;
   const twoSided = command?.twoSided === true;
   for (const line of failureLines(failure, twoSided)) {

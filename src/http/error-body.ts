@@ -15,19 +15,24 @@ const MARKUP_LIMIT = 8 * 1024;
 /**
  * Reads an error body of any form that registries and what stands in front of them send: the specification's
  * `{errors: [{code, message, detail}]}`, `{details}` (Docker Hub), `{message}`, `{error, error_description}` (token
- * servers), S3's XML, an HTML page's title, plain text, nothing. Never throws.
+ * servers), S3's XML, an HTML page's title, plain text, nothing. `redact` takes secrets out of whole texts, before any is
+ * cut. Never throws.
  */
-export function parseErrorBody(bytes: Uint8Array): ErrorBody {
-  const text = new TextDecoder().decode(bytes).trim();
+export function parseErrorBody(bytes: Uint8Array, redact: (text: string) => string = same): ErrorBody {
+  const text = redact(new TextDecoder().decode(bytes).trim());
   const json = /^[[{]/.test(text) ? fromJson(text) : undefined;
   const { codes, parts } = json ?? (text.startsWith('<') ? fromMarkup(text) : { codes: [], parts: [text] });
   const printed = parts
-    .map((part) => printable(part.replace(/\s+/g, ' ').trim(), ERROR_TEXT_LIMIT))
+    .map((part) => printable(redact(part).replace(/\s+/g, ' ').trim(), ERROR_TEXT_LIMIT))
     .filter((part) => part !== '');
   return {
-    codes: codes.slice(0, ERROR_CODES).map((code) => printable(code, 64)),
+    codes: codes.slice(0, ERROR_CODES).map((code) => printable(redact(code), 64)),
     text: printable([...new Set(printed)].join('; '), ERROR_TEXT_LIMIT),
   };
+}
+
+function same(text: string): string {
+  return text;
 }
 
 interface Found {

@@ -3,14 +3,15 @@ import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 
 import { RegferryError, abortError, throwIfAborted } from '../errors.js';
+import type { Secrets } from '../secrets/secrets.js';
 import { BodyFailure } from './body-failure.js';
 import { UPLOAD_ANSWER_TIMEOUT_MS, WHOLE_BODY_LIMIT } from './limits.js';
 import type { HttpRequest, HttpResponse, RequestBody } from './message.js';
 import { networkError } from './network-error.js';
 import { patientSignal } from './patient-signal.js';
 import { redactUrl } from './redact.js';
+import { holdBody } from './request-secrets.js';
 import { UndiciResponse } from './response.js';
-import { secretsOf } from './secrets.js';
 import { UploadBody, type StallPhase } from './upload-body.js';
 
 /** Where one exchange goes and how long it may stand still. */
@@ -21,6 +22,8 @@ export interface ExchangeOptions {
   readonly path: string;
   readonly userAgent: string;
   readonly idleTimeoutMs: number;
+  /** What no message may show. */
+  readonly secrets: Secrets;
   /** Called when the request goes out: not for one that is aborted, or whose body cannot be opened, before. */
   readonly onSend: () => void;
 }
@@ -32,6 +35,7 @@ export interface ExchangeOptions {
 export async function exchange(request: HttpRequest, options: ExchangeOptions): Promise<HttpResponse> {
   throwIfAborted(request.signal);
   const body = request.body === undefined ? null : await openBody(request.body);
+  if (request.body?.secret === true && body instanceof Uint8Array) holdBody(options.secrets, body);
   options.onSend();
   if (body !== null && (!(body instanceof Uint8Array) || body.length > WHOLE_BODY_LIMIT)) {
     // Bytes in memory are no blob: nothing large has to be stored before they are answered.
@@ -54,7 +58,7 @@ export async function exchange(request: HttpRequest, options: ExchangeOptions): 
       // undici closes the connection after a HEAD unless told otherwise
       ...(request.method === 'HEAD' ? { reset: false } : {}),
     });
-    return new UndiciResponse(data, request, secretsOf(request.headers));
+    return new UndiciResponse(data, request, options.secrets);
   } catch (error) {
     throw networkError(error, request);
   } finally {
@@ -145,7 +149,7 @@ async function upload(
     body.answered();
     data.body.once('close', close);
     const attempted = { method: request.method, url: request.url, signal: control.signal };
-    const response = new UndiciResponse(data, attempted, secretsOf(request.headers));
+    const response = new UndiciResponse(data, attempted, options.secrets);
     if (response.status < 300 && !body.complete) throw tooEarly(request, response);
     return response;
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 
 import type { Op } from '../content/store.js';
+import type { Secrets } from '../secrets/secrets.js';
 
 /** Methods that a registry client uses. */
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -59,7 +60,7 @@ export interface HttpResponse {
   readonly headers: HttpHeaders;
   /** The URL that answered, after redirects. */
   readonly url: string;
-  /** Words of this answer, fit to be shown: without the secrets that the request carried. */
+  /** Words of this answer, fit to be shown: without any secret that the sender knows of. */
   redacted?(text: string): string;
   /** The raw body (never decoded). A close before its framed end is an error E_CUT, a stall E_TIMEOUT. */
   readonly stream: Readable;
@@ -78,6 +79,8 @@ export interface HttpSender {
   send(request: HttpRequest): Promise<HttpResponse>;
   /** Opens up to `count` connections to an origin for requests that are about to come. Never throws. */
   warm?(origin: string, count: number): void;
+  /** What no message may show. Whoever comes by a secret that has not been sent yet keeps it here. */
+  readonly secrets?: Secrets | undefined;
 }
 
 /** What the transport tells as it happens. URLs are redacted. */

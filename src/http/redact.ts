@@ -15,6 +15,11 @@ const SHOWN = new Set([
   'tag',
 ]);
 
+/** True for a query's parameters that say where and what, never who. */
+export function isShownParameter(name: string): boolean {
+  return SHOWN.has(name);
+}
+
 /**
  * A URL fit for messages, events and logs: no userinfo, no fragment, every query value but those of an allow-list
  * replaced by REDACTED, control characters stripped, at most 1,000 characters. Never throws, whatever it is given.
@@ -42,7 +47,7 @@ function redactQuery(query: string): string {
       const equals = pair.indexOf('=');
       if (equals === -1) return pair === '' ? '' : 'REDACTED';
       const key = pair.slice(0, equals);
-      return SHOWN.has(key) ? pair : `${key}=REDACTED`;
+      return isShownParameter(key) ? pair : `${key}=REDACTED`;
     })
     .join('&');
 }

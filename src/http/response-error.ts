@@ -6,7 +6,6 @@ import { ERROR_BODY_LIMIT } from './limits.js';
 import type { HttpResponse } from './message.js';
 import { redactUrl } from './redact.js';
 import { isRetryableStatus } from './retry.js';
-import { withoutSecrets } from './secrets.js';
 
 /** What the caller knows about the request that was answered with an error. */
 export interface ErrorContext {
@@ -31,13 +30,12 @@ export interface ErrorContext {
  */
 export async function responseError(response: HttpResponse, context: ErrorContext): Promise<RegferryError> {
   const { status } = response;
-  const body = parseErrorBody(await readSome(response));
+  const body = parseErrorBody(await readSome(response), (text) => response.redacted?.(text) ?? text);
   const retryAfterMs = parseRetryAfter(response.headers, context.now ?? Date.now());
   const wait =
     retryAfterMs === undefined || retryAfterMs === 0 ? '' : `; it asks to wait ${seconds(retryAfterMs)}`;
   const hint = context.hint === undefined ? '' : `; ${context.hint}`;
-  const said = response.redacted?.(words(body)) ?? withoutSecrets(words(body));
-  const message = `${context.action} ${redactUrl(response.url)} answered ${status}${said}${wait}${hint}`;
+  const message = `${context.action} ${redactUrl(response.url)} answered ${status}${words(body)}${wait}${hint}`;
   return new RegferryError(codeOf(status), message, {
     side: context.side,
     digest: context.digest,

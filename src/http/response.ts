@@ -4,12 +4,12 @@ import type { Dispatcher } from 'undici';
 
 import { JoinedBytes } from '../content/joined-bytes.js';
 import { RegferryError } from '../errors.js';
+import type { Secrets } from '../secrets/secrets.js';
 import { DRAIN_LIMIT, DRAIN_MS } from './limits.js';
 import type { HttpHeaders, HttpResponse } from './message.js';
 import { networkError, type Attempted } from './network-error.js';
 import { receivedHeaders } from './received-headers.js';
 import { redactUrl } from './redact.js';
-import { withoutSecrets } from './secrets.js';
 
 type UndiciBody = Dispatcher.ResponseData['body'];
 
@@ -20,10 +20,9 @@ export class UndiciResponse implements HttpResponse {
   readonly url: string;
   readonly #attempted: Attempted;
   readonly #body: UndiciBody;
-  readonly #secrets: readonly string[];
+  readonly #secrets: Secrets;
 
-  /** @param secrets what the request carried and no message may show (see http/secrets.ts). */
-  constructor(data: Dispatcher.ResponseData, attempted: Attempted, secrets: readonly string[] = []) {
+  constructor(data: Dispatcher.ResponseData, attempted: Attempted, secrets: Secrets) {
     this.#secrets = secrets;
     this.status = data.statusCode;
     this.headers = receivedHeaders(data.headers);
@@ -37,7 +36,7 @@ export class UndiciResponse implements HttpResponse {
   }
 
   redacted(text: string): string {
-    return withoutSecrets(text, this.#secrets);
+    return this.#secrets.redact(text);
   }
 
   get stream(): Readable {

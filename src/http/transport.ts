@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 
 import { RegferryError, abortError, throwIfAborted } from '../errors.js';
+import { Secrets } from '../secrets/secrets.js';
 import { guardFor, type AddressGuard } from './address-guard.js';
 import { BodyFailure } from './body-failure.js';
 import { Connections, type OriginSettings } from './connections.js';
@@ -13,6 +14,7 @@ import { networkError } from './network-error.js';
 import { printable } from '../spec/printable.js';
 import { followRedirects } from './redirect.js';
 import { redactUrl } from './redact.js';
+import { holdRequest } from './request-secrets.js';
 import { sleepFor, type Sleep } from './sleep.js';
 import { pleaOf, withRetries, type Backoff, type RetryPolicy } from './retry.js';
 import { splitUrl } from './url.js';
@@ -35,6 +37,8 @@ export interface TransportOptions {
   readonly allowPrivateRedirects?: boolean | undefined;
   /** Told as it happens; what it throws is ignored. */
   readonly onEvent?: ((event: HttpEvent) => void) | undefined;
+  /** Where the secrets of every request are kept, and what takes them out of all that is said. @default one of its own */
+  readonly secrets?: Secrets | undefined;
   readonly random?: (() => number) | undefined;
   readonly sleep?: Sleep | undefined;
   /** Shared by transports that may ask the same hosts. @default one of its own */
@@ -55,6 +59,7 @@ export function createTransport(options: TransportOptions): Transport {
 }
 
 class UndiciTransport implements Transport {
+  readonly secrets: Secrets;
   readonly #options: TransportOptions;
   readonly #idleTimeoutMs: number;
   readonly #connections: Connections;
@@ -65,9 +70,10 @@ class UndiciTransport implements Transport {
 
   constructor(options: TransportOptions) {
     this.#options = options;
+    this.secrets = options.secrets ?? new Secrets();
     this.#idleTimeoutMs = options.idleTimeoutMs ?? IDLE_TIMEOUT_MS;
     this.#connections = new Connections(
-      options.settings ?? (() => ({})),
+      (origin) => this.#settings(origin),
       options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     );
     // Every request that waits for its turn listens.
@@ -110,6 +116,7 @@ class UndiciTransport implements Transport {
 
   async #sendOne(request: HttpRequest, order: number, backoff: Backoff): Promise<HttpResponse> {
     const { origin, path } = splitUrl(request.url);
+    holdRequest(this.secrets, request);
     const { now } = this.#policy;
     const slot = await this.#pace.enter(origin, {
       order,
@@ -125,6 +132,7 @@ class UndiciTransport implements Transport {
         path,
         userAgent: this.#options.userAgent,
         idleTimeoutMs: this.#idleTimeoutMs,
+        secrets: this.secrets,
         onSend: () => (start = now()),
       });
       status = response.status;
@@ -148,6 +156,12 @@ class UndiciTransport implements Transport {
     if (plea.delayMs !== undefined) this.#pace.pause(origin, plea.delayMs);
   }
 
+  #settings(origin: string): OriginSettings {
+    const settings = this.#options.settings?.(origin) ?? {};
+    this.secrets.holdAuthorization(settings.proxy?.authorization);
+    return settings;
+  }
+
   #sent({ method, url }: HttpRequest, status: number | undefined, durationMs: number): void {
     this.#emit({ type: 'request', method, url: redactUrl(url), status, durationMs });
   }
@@ -163,7 +177,7 @@ class UndiciTransport implements Transport {
     const values = response.headers.all('warning');
     if (values.length === 0) return;
     for (const text of parseWarnings(values)) {
-      const message = `${origin} warns: ${printable(response.redacted?.(text) ?? text)}`;
+      const message = `${origin} warns: ${printable(this.secrets.redact(text))}`;
       if (this.#warned.has(message) || this.#warned.size >= WARNING_TEXTS) continue;
       this.#warned.add(message);
       this.#emit({ type: 'warning', message });

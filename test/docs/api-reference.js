@@ -19,6 +19,7 @@ const headings = new Map([
   ['serve', 'Serving'],
   ['auth', 'Credentials'],
   ['http', 'Requests'],
+  ['secrets', 'Secrets'],
   ['spec', 'References, digests and manifests'],
   ['errors', 'Errors'],
   ['version', 'Version'],

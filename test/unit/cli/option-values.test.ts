@@ -59,7 +59,7 @@ describe('option values', () => {
   });
 
   it.each([
-    [{}, { REGFERRY_QUIET: 'on' }, 'REGFERRY_QUIET must be true or false, not "on"'],
+    [{}, { REGFERRY_QUIET: 'on' }, 'REGFERRY_QUIET must be true or false'],
     [{ 'retry-count': ['-1'] }, {}, '--retry-count must be a whole number from 0 to 9, not "-1"'],
     [{ 'retry-count': [''] }, {}, '--retry-count needs a value: a whole number from 0 to 9'],
     [{ 'retry-count': ['1', '2'] }, {}, '--retry-count was given 2 times ("1" and "2"): give it once'],
