@@ -74,7 +74,12 @@ const { metafile } = await build({
   banner: { js: "const importMetaUrl=require('node:url').pathToFileURL(__filename).href;" },
   plugins: [onlyParts],
 });
-const bcrypt = await build({ ...common, entryPoints: ['bcryptjs'], outfile: 'dist/cli-bcrypt.cjs' });
+const bcrypt = await build({
+  ...common,
+  entryPoints: ['bcryptjs'],
+  outfile: 'dist/cli-bcrypt.cjs',
+  sourcemap: false,
+});
 rmSync(join(root, 'dist/cli'), { recursive: true });
 writeFileSync(
   join(root, 'dist/cli-licences.txt'),

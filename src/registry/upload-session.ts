@@ -13,8 +13,10 @@ import { handedLocation } from './location.js';
 import { pullScope } from './scopes.js';
 import { isWebPage } from './web-page.js';
 
-/** How long a cancellation may take, and before it the answer that says what there is to cancel. */
+/** How long a cancellation may take. */
 const CANCEL_MS = 5_000;
+/** How long an interrupted copy waits for the answer that says what there is to cancel. */
+const GRACE_MS = 2_500;
 const OCTETS = 'application/octet-stream';
 
 /**
@@ -106,7 +108,7 @@ export class UploadSession {
       // The closing request may be answered only after the registry has stored a huge blob.
       answerTimeoutMs: body && (this.#context.answerTimeoutMs ?? UPLOAD_ANSWER_TIMEOUT_MS),
       // The answer to a PATCH has the Location by which the upload can be cancelled.
-      graceMs: method === 'PATCH' ? CANCEL_MS : undefined,
+      graceMs: method === 'PATCH' ? GRACE_MS : undefined,
       signal: op.signal,
     });
   }
@@ -208,7 +210,7 @@ function post(
     body: { length: 0, type: OCTETS, open: () => Buffer.alloc(0) },
     retry: !own,
     // What is interrupted here would leave an upload behind that nobody knows the name of.
-    graceMs: CANCEL_MS,
+    graceMs: GRACE_MS,
     signal: op.signal,
   });
 }

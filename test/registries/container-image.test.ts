@@ -66,7 +66,9 @@ requirePrograms('buildah', 'docker-registry')('the container image', () => {
       (await inside('node', '-p', `require("fs").readdirSync("${path}").join()`)).trim();
     expect(await read('/opt/regferry')).toBe('CHANGELOG.md,LICENSE,README.md,bin,dist,package.json');
     expect(await read('/opt/regferry/bin')).toBe('regferry.js');
-    expect(await read('/opt/regferry/dist')).toBe('cli-licences.txt,cli.cjs,cli.cjs.map,version.js');
+    expect(await read('/opt/regferry/dist')).toBe(
+      'cli-bcrypt.cjs,cli-licences.txt,cli.cjs,cli.cjs.map,version.js',
+    );
   });
 
   it('is pushed by regferry, and copies itself onward', async () => {
