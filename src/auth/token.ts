@@ -1,5 +1,6 @@
 import type { Op } from '../content/store.js';
 import { RegferryError, isRegferryError } from '../errors.js';
+import { codingsOf, decoded } from '../http/content-encoding.js';
 import type { HttpRequest, HttpResponse, HttpSender } from '../http/message.js';
 import { responseError } from '../http/response-error.js';
 import type { Secrets } from '../secrets/secrets.js';
@@ -120,7 +121,9 @@ function postRequest(request: TokenRequest, refreshToken: Secret): HttpRequest {
 
 async function readToken(response: HttpResponse, host: string, secrets: Secrets | undefined): Promise<Token> {
   const { status } = response;
-  const body = await response.bytes(TOKEN_BODY_BYTES);
+  const raw = await response.bytes(TOKEN_BODY_BYTES);
+  const what = `the token service ${host}`;
+  const body = await decoded(raw, codingsOf(response.headers), TOKEN_BODY_BYTES, what);
   const parsed = parseToken(body);
   secrets?.hold(parsed?.refreshToken?.reveal());
   secrets?.hold(parsed?.value.reveal());

@@ -28,8 +28,11 @@ export class ListedTags {
     return this.#tags.size === 0 ? 'empty' : 'absent';
   }
 
-  async #read(store: ContentTarget, op: Op): Promise<true> {
-    for await (const tag of store.tags(op)) this.#tags.add(tag);
-    return true;
+  async #read(store: ContentTarget, op: Op): Promise<boolean> {
+    let isWhole = true;
+    // What was left out of a list may be more than names that no tag can have.
+    const onLeftOut = (): void => void (isWhole = false);
+    for await (const tag of store.tags({ ...op, onLeftOut })) this.#tags.add(tag);
+    return isWhole;
   }
 }

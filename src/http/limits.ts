@@ -62,5 +62,8 @@ export const WHOLE_BODY_LIMIT: number = 256 * 1024;
 /** Different `Warning` texts reported in the life of a transport. */
 export const WARNING_TEXTS = 100;
 
+/** Codings undone of one body: nobody sends more than one, and each may hide much in little. */
+export const CODINGS = 4;
+
 /** Error codes kept of one error body. */
 export const ERROR_CODES = 20;

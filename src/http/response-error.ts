@@ -1,5 +1,6 @@
 import { JoinedBytes } from '../content/joined-bytes.js';
 import { RegferryError, type ErrorCode, type Side } from '../errors.js';
+import { codingsOf, readablePart } from './content-encoding.js';
 import { parseErrorBody, type ErrorBody } from './error-body.js';
 import { parseRetryAfter } from './headers.js';
 import { ERROR_BODY_LIMIT } from './limits.js';
@@ -70,7 +71,7 @@ async function readSome(response: HttpResponse): Promise<Buffer> {
   } catch {
     // the status says enough
   }
-  return bytes.toBuffer();
+  return readablePart(bytes.toBuffer(), codingsOf(response.headers), ERROR_BODY_LIMIT);
 }
 
 function codeOf(status: number): ErrorCode {

@@ -1,7 +1,9 @@
 import { Readable } from 'node:stream';
 
 import type { OpenOptions, Op } from '../content/store.js';
-import { RegferryError } from '../errors.js';
+import { BlobVerifier, verifiedBytes } from '../content/verify.js';
+import { RegferryError, isRegferryError } from '../errors.js';
+import { codingsInWords, codingsOf } from '../http/content-encoding.js';
 import { parseContentRange } from '../http/headers.js';
 import type { HttpResponse } from '../http/message.js';
 import { isRetryableStatus } from '../http/retry.js';
@@ -31,7 +33,8 @@ export async function hasBlob(
   await response.discard();
   if (response.status === 200) {
     const length = response.headers.get('content-length');
-    if (length !== undefined) return Number(length) === descriptor.size;
+    if (length !== undefined && codingsOf(response.headers).length === 0)
+      return Number(length) === descriptor.size;
     if (!isWebPage(response)) return true;
   }
   const { status } = response;
@@ -54,7 +57,8 @@ export async function openBlob(
     return openWhole(context, descriptor, await getBlob(context, descriptor, 0, options), options);
   if (offset === descriptor.size) return Readable.from([], { objectMode: false });
   const response = await getBlob(context, descriptor, offset, options);
-  if (response.status === 206 && isRest(response, descriptor, offset)) return response.stream;
+  const isPlain = codingsOf(response.headers).length === 0;
+  if (response.status === 206 && isPlain && isRest(response, descriptor, offset)) return response.stream;
   if (response.status !== 206 && response.status !== 416) {
     return withoutFirst(await openWhole(context, descriptor, response, options), offset);
   }
@@ -85,6 +89,8 @@ async function openWhole(
   op: Op,
 ): Promise<Readable> {
   if (response.status !== 200) throw await context.client.failure(response, 'GET', op);
+  const codings = codingsOf(response.headers);
+  if (codings.length > 0) return checked(response.stream, descriptor, codings);
   const length = response.headers.get('content-length');
   if (length === undefined || Number(length) === descriptor.size) return response.stream;
   // Only here: a blob may well be a page, and then its hash is right.
@@ -105,6 +111,26 @@ function isRest(response: HttpResponse, descriptor: Descriptor, offset: number):
     range.end === descriptor.size - 1 &&
     (range.total === undefined || range.total === descriptor.size)
   );
+}
+
+/**
+ * Bytes that came in a coding which nobody asked for, as they are: storages put the type of a layer there. Where they are
+ * not the blob, the error has to name the coding, so they are hashed here as well.
+ */
+function checked(stream: Readable, descriptor: Descriptor, codings: readonly string[]): Readable {
+  const { digest } = descriptor;
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* verifiedBytes(stream, new BlobVerifier(descriptor));
+    } catch (error) {
+      if (!isRegferryError(error) || !/^E_(?:DIGEST|SIZE)_MISMATCH$/.test(error.code)) throw error;
+      const text = `${error.message}; it came with ${codingsInWords(codings)}`;
+      throw new RegferryError(error.code, text, { digest, cause: error });
+    }
+  }
+  const readable = Readable.from(pieces(), { objectMode: false });
+  readable.once('close', () => stream.destroy());
+  return readable;
 }
 
 function withoutFirst(stream: Readable, count: number): Readable {

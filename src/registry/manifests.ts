@@ -1,5 +1,6 @@
 import type { Manifest, ManifestKey, Op, ResolveOptions } from '../content/store.js';
 import { RegferryError, isRegferryError, type ErrorCode } from '../errors.js';
+import { codingsInWords, codingsOf } from '../http/content-encoding.js';
 import type { HttpResponse } from '../http/message.js';
 import { isRetryableStatus } from '../http/retry.js';
 import { sameOrigin } from '../http/url.js';
@@ -110,12 +111,17 @@ async function isBelieved(
 /**
  * GET of a manifest, hashed here. A body that is not what was asked for by digest, or not what the answer's own
  * Docker-Content-Digest promises, is E_DIGEST_MISMATCH, another size than the descriptor's E_SIZE_MISMATCH, each after
- * asking once more; a body over 4 MiB is E_LIMIT, schema 1 E_SCHEMA1.
+ * asking once more; a body over 4 MiB is E_LIMIT, schema 1 E_SCHEMA1. A Content-Encoding that nobody asked for is undone,
+ * unless the bytes are the promised ones as they are.
  */
 export async function fetchManifest(context: RepositoryContext, key: ManifestKey, op: Op): Promise<Manifest> {
   const call = manifestCall(context, 'GET', key, op);
+  const isPromised = ({ response, bytes }: Document): boolean => {
+    const digest = 'digest' in key ? key.digest : digestHeader(response);
+    return digest !== undefined && digestOf(bytes, algorithmOf(digest)) === digest;
+  };
   const read = async (): Promise<Manifest> =>
-    manifestOf(context, key, await getDocument(context, call, MANIFEST_BYTES));
+    manifestOf(context, key, await getDocument(context, call, MANIFEST_BYTES, isPromised));
   try {
     return await read();
   } catch (error) {
@@ -133,7 +139,9 @@ function manifestOf(context: RepositoryContext, key: ManifestKey, document: Docu
   const declared = 'digest' in key ? key.mediaType : undefined;
   const mismatch = (code: ErrorCode, why: string): RegferryError => {
     const { side } = context.client;
-    return new RegferryError(code, `GET ${what}: ${why}`, { side, digest: expected.digest });
+    const codings = codingsOf(response.headers);
+    const coded = codings.length === 0 ? '' : `; it came with ${codingsInWords(codings)}`;
+    return new RegferryError(code, `GET ${what}: ${why}${coded}`, { side, digest: expected.digest });
   };
   const schema1 = schema1Refusal(declared ?? typeOrNothing(bytes, contentType), what);
   if (schema1 !== undefined) throw schema1;
@@ -166,6 +174,8 @@ export function digestHeader(response: HttpResponse): Digest | undefined {
 }
 
 function lengthHeader(response: HttpResponse): number {
+  // Of a body that would come in a coding, that is another length.
+  if (codingsOf(response.headers).length > 0) return -1;
   const value = response.headers.get('content-length');
   return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : -1;
 }

@@ -10,6 +10,7 @@ import type {
   Place,
   PutOptions,
   PutOutcome,
+  TagsOptions,
   ResolveOptions,
 } from '../content/store.js';
 import type { Descriptor } from '../spec/descriptor.js';
@@ -81,8 +82,8 @@ export class Repository implements ContentTarget {
     return openBlob(this.#context, descriptor, options);
   }
 
-  tags(op: Op = {}): AsyncIterable<string> {
-    return listTags(this.#context, op);
+  tags(options: TagsOptions = {}): AsyncIterable<string> {
+    return listTags(this.#context, options);
   }
 
   has(descriptor: Descriptor, op: Op = {}): Promise<boolean> {

@@ -1,51 +1,54 @@
-import type { Op } from '../content/store.js';
+import type { TagsOptions } from '../content/store.js';
 import { RegferryError } from '../errors.js';
-import { parseNextLink } from '../http/headers.js';
-import { sameOrigin } from '../http/url.js';
 import { printable } from '../spec/printable.js';
 import { isTag } from '../spec/reference.js';
 import { scopeOf, type RepositoryContext } from './context.js';
 import { getDocument } from './document.js';
 import { tagsPath } from './endpoints.js';
 import { TAG_LIMITS, type TagLimits } from './limits.js';
-import { handedLocation } from './location.js';
+import { PAGE, nextPage } from './next-page.js';
 
-/** Tags asked for a page: ECR refuses more, Quay gives 100 whatever is asked (ggcr#1091). */
-const PAGE = 1000;
+/** Names that are no tags and are shown; of the rest the number is told. */
+const SHOWN = 10;
+
 /**
- * The repository's tags, each once (spec end-8), page after page by the Link header, on the registry's own origin alone.
- * Throws E_NOT_FOUND, E_LIMIT (over 10,000 pages, a million tags or 32 MiB a page), E_REFUSED (a page that is no tag list, a link that leads in a
- * circle or elsewhere).
+ * The repository's tags, each once (spec end-8), page after page by the Link header, on the registry's own origin alone. The
+ * list ends with a page that brings no new tag, whatever its Link says; names that no tag can have are left out, and said
+ * at the end. Throws E_NOT_FOUND, E_LIMIT (over 10,000 pages, a million tags or 32 MiB a page), E_REFUSED (a page that is
+ * no tag list).
  */
 export async function* listTags(
   context: RepositoryContext,
-  op: Op,
+  options: TagsOptions,
   limits: TagLimits = TAG_LIMITS,
 ): AsyncGenerator<string> {
   const seen = new Set<string>();
-  const pages = new Set<string>();
+  const others = new Set<string>();
+  const say = (what: string): void => options.onLeftOut?.({ message: `${nameOf(context)}: ${what}` });
   let target: string | undefined = tagsPath(context.repository, PAGE);
-  while (target !== undefined) {
-    if (pages.has(target)) throw failure(context, 'E_REFUSED', 'its pages lead in a circle');
-    if (pages.size >= limits.pages) {
-      throw failure(context, 'E_LIMIT', `it has more than ${limits.pages} pages`);
-    }
-    pages.add(target);
-    const page: Page = await readPage(context, target, limits, op);
+  for (let pages = 0; target !== undefined; pages += 1) {
+    if (pages >= limits.pages) throw failure(context, 'E_LIMIT', `it has more than ${limits.pages} pages`);
+    const page: Page = await readPage(context, target, limits, options);
+    const before = seen.size;
+    for (const name of page.others) others.add(name);
     for (const tag of page.tags) {
       if (seen.has(tag)) continue;
-      if (seen.size >= limits.tags) {
-        throw failure(context, 'E_LIMIT', `it has more than ${limits.tags} tags`);
-      }
+      if (seen.size >= limits.tags) throw failure(context, 'E_LIMIT', `it has more than ${limits.tags} tags`);
       seen.add(tag);
       yield tag;
     }
     target = page.next;
+    if (target === undefined || seen.size > before) continue;
+    if (before > 0) say('what is behind a page that has no new tag, though it names another page');
+    break;
   }
+  if (others.size > 0) say(namesOf(others));
 }
 
 interface Page {
   readonly tags: readonly string[];
+  /** What stands in the list besides. */
+  readonly others: readonly string[];
   readonly next: string | undefined;
 }
 
@@ -53,21 +56,19 @@ async function readPage(
   context: RepositoryContext,
   target: string,
   limits: TagLimits,
-  op: Op,
+  { signal }: TagsOptions,
 ): Promise<Page> {
-  const call = { method: 'GET', target, scopes: [scopeOf(context)], signal: op.signal } as const;
+  const call = { method: 'GET', target, scopes: [scopeOf(context)], signal } as const;
   const { response, bytes } = await getDocument(context, call, limits.pageBytes);
-  const tags = parseTags(context, bytes.toString('utf8'));
-  const link = parseNextLink(response.headers.all('link'));
-  if (link === undefined) return { tags, next: undefined };
-  const next = handedLocation(response, link);
-  if (!sameOrigin(next, response.url)) {
-    throw failure(context, 'E_REFUSED', 'its next page is on another host');
-  }
-  return { tags, next };
+  const names = parseNames(context, bytes.toString('utf8'));
+  const tags = names.filter((name): name is string => typeof name === 'string' && isTag(name));
+  const others = names
+    .filter((name) => typeof name !== 'string' || !isTag(name))
+    .map((name) => (typeof name === 'string' ? name : JSON.stringify(name)));
+  return { tags, others, next: nextPage(context.repository, response, tags.at(-1)) };
 }
 
-function parseTags(context: RepositoryContext, text: string): readonly string[] {
+function parseNames(context: RepositoryContext, text: string): readonly unknown[] {
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -80,11 +81,21 @@ function parseTags(context: RepositoryContext, text: string): readonly string[] 
       : undefined;
   if (tags === undefined || tags === null) return [];
   if (!Array.isArray(tags)) throw failure(context, 'E_REFUSED', 'the answer is no tag list');
-  return tags.filter((tag): tag is string => typeof tag === 'string' && isTag(tag));
+  return tags;
+}
+
+function namesOf(others: ReadonlySet<string>): string {
+  const shown = [...others].slice(0, SHOWN).map((name) => `"${printable(name, 80)}"`);
+  const more = others.size > SHOWN ? ` and ${others.size - SHOWN} more` : '';
+  return `${shown.join(', ')}${more}, which no tag can be called`;
+}
+
+function nameOf({ client, repository }: RepositoryContext): string {
+  return `${client.registry}/${repository}`;
 }
 
 function failure(context: RepositoryContext, code: 'E_REFUSED' | 'E_LIMIT', why: string): RegferryError {
-  return new RegferryError(code, `list tags of ${context.client.registry}/${context.repository}: ${why}`, {
+  return new RegferryError(code, `list tags of ${nameOf(context)}: ${why}`, {
     side: context.client.side,
   });
 }
