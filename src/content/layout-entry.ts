@@ -54,6 +54,24 @@ export function isOf(entry: JsonObject | undefined, { digest, size, mediaType }:
   );
 }
 
+/** True for an entry that says nothing but what it is: it has no name, and no other annotation. */
+export function isBare(entry: JsonObject): boolean {
+  const annotations = own(entry, 'annotations');
+  return annotations === undefined || (isJsonObject(annotations) && Object.keys(annotations).length === 0);
+}
+
+/** Which of the entries that lose their names are the last of their digests; each digest once. */
+export function lostOf(named: readonly JsonObject[], others: readonly JsonObject[]): JsonObject[] {
+  if (named.length === 0) return [];
+  const listed = new Set(others.map((entry) => own(entry, 'digest')));
+  return named.filter((entry) => {
+    const digest = own(entry, 'digest');
+    const isLost = !listed.has(digest);
+    listed.add(digest);
+    return isLost;
+  });
+}
+
 /** A new entry. Annotations of the source's own entry are left behind: they name it by the source's tag. */
 export function entryOf(descriptor: Descriptor, tag?: string): JsonObject {
   const { mediaType, digest, size, platform, artifactType } = descriptor;

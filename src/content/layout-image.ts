@@ -16,14 +16,16 @@ export interface SingleImage {
   readonly name?: string | undefined;
 }
 
-/** The image of an index that names only one. `layout` is how it is called in messages. Throws E_NOT_FOUND, and E_USAGE with a list. */
+/** The image of an index that holds only one, or that has a tag for only one of them. `layout` is how it is called in messages. Throws E_NOT_FOUND, and E_USAGE with a list. */
 export function singleImage(index: LayoutIndex, layout: string): SingleImage {
   const roots = index.roots();
   const [descriptor] = roots;
   if (descriptor === undefined) throw new RegferryError('E_NOT_FOUND', `${layout} holds no image`);
-  if (roots.length === 1) {
-    const { digest } = descriptor;
-    return { descriptor, tag: index.tagOf(digest), name: index.nameOf(digest) };
+  // What a tag has moved away from, and signatures, stay without one.
+  const named = roots.filter(({ digest }) => index.nameOf(digest) !== undefined);
+  const only = roots.length === 1 ? descriptor : named.length === 1 ? named[0] : undefined;
+  if (only !== undefined) {
+    return { descriptor: only, tag: index.tagOf(only.digest), name: index.nameOf(only.digest) };
   }
   const names = listed(index.selectors());
   throw new RegferryError(

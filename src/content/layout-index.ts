@@ -2,10 +2,10 @@ import { isUtf8 } from 'node:buffer';
 
 import { isRegferryError, RegferryError } from '../errors.js';
 import { parseDescriptor, type Descriptor } from '../spec/descriptor.js';
-import type { Digest } from '../spec/digest.js';
+import { isDigest, type Digest } from '../spec/digest.js';
 import { isJsonObject, own, parseJson, type JsonObject } from '../spec/json.js';
 import { OCI_INDEX } from '../spec/media-types.js';
-import { entryName, entryOf, entryTag, isOf, refName, withoutNames } from './layout-entry.js';
+import { entryName, entryOf, entryTag, isBare, isOf, lostOf, refName, withoutNames } from './layout-entry.js';
 import type { LayoutFiles } from './layout-files.js';
 import { LayoutNames, type LeftOut } from './layout-names.js';
 import { readAll } from './verify.js';
@@ -128,16 +128,30 @@ export class LayoutIndex {
     return [...roots.values()];
   }
 
-  /** The index with a tag moved to a descriptor; itself if the tag is there already. */
+  /** The digests of the entries of exactly that name, as far as they are digests. */
+  digestsOf(tag: string): Digest[] {
+    return this.#entries.flatMap((entry) => {
+      const digest = refName(entry) === tag ? own(entry, 'digest') : undefined;
+      return typeof digest === 'string' && isDigest(digest) ? [digest] : [];
+    });
+  }
+
+  /**
+   * The index with a tag moved to a descriptor, in the tag's place; itself if the tag is there already. What had the tag
+   * stays at the end of the list, without it, unless another entry names it.
+   */
   tag(descriptor: Descriptor, tag: string): LayoutIndex {
-    const named = this.#entries.flatMap((entry, at) => (refName(entry) === tag ? [at] : []));
+    const named = this.#entries.filter((entry) => refName(entry) === tag);
     const [first] = named;
-    if (named.length === 1 && first !== undefined && isOf(this.#entries[first], descriptor)) return this;
+    if (named.length === 1 && isOf(first, descriptor)) return this;
+    const old = new Set(named);
     const entry = entryOf(descriptor, tag);
-    const rest = this.#entries.flatMap((old, at) =>
-      at === first ? [entry] : named.includes(at) ? [] : [old],
-    );
-    return this.#withEntries(first === undefined ? [...rest, entry] : rest);
+    const next = this.#entries.flatMap((other) => {
+      if (other === first) return [entry];
+      return old.has(other) ? [] : [other];
+    });
+    if (first === undefined) next.push(entry);
+    return this.#withEntries([...next, ...lostOf(named, next).map(withoutNames)]);
   }
 
   /** The index with an untagged entry for a descriptor; itself if it has any entry of that digest. */
@@ -147,16 +161,14 @@ export class LayoutIndex {
   }
 
   /**
-   * The index without the entries of exactly that name. Their manifests stay in the list, so that they can still be found
-   * by digest; itself if there are none.
+   * The index in which nothing can be asked for by a tag any more, full references that end in it included; itself if
+   * nothing can. The manifests stay in the list, so that they can still be found by digest.
    */
-  untag(tag: string): LayoutIndex {
-    return this.#unname((entry) => refName(entry) === tag);
-  }
-
-  /** The index in which nothing can be asked for by a tag any more, full references that end in it included. */
   deleteTag(tag: string): LayoutIndex {
-    return this.#unname((entry) => entryTag(entry) === tag);
+    const named = this.#entries.filter((entry) => entryTag(entry) === tag);
+    const others = this.#entries.filter((entry) => !named.includes(entry));
+    if (named.length === 0) return this;
+    return this.#withEntries([...others, ...lostOf(named, others).map(withoutNames)]);
   }
 
   /** The index without the entries of a digest, tagged or not; itself if there are none. */
@@ -173,6 +185,12 @@ export class LayoutIndex {
     return rest.length === this.#entries.length ? this : this.#withEntries(rest);
   }
 
+  /** The index without the entries of a digest that say nothing but that it is there; itself if there are none. */
+  dropBare(digest: Digest): LayoutIndex {
+    const rest = this.#entries.filter((entry) => own(entry, 'digest') !== digest || !isBare(entry));
+    return rest.length === this.#entries.length ? this : this.#withEntries(rest);
+  }
+
   /** The file's bytes. Throws E_LIMIT when it could not be read again. */
   toBytes(): Buffer {
     const bytes = Buffer.from(`${JSON.stringify(this.#document)}\n`);
@@ -186,18 +204,6 @@ export class LayoutIndex {
   #names(): LayoutNames {
     this.#named ??= new LayoutNames(this.#entries);
     return this.#named;
-  }
-
-  #unname(wanted: (entry: JsonObject) => boolean): LayoutIndex {
-    const named = this.#entries.filter(wanted);
-    const others = this.#entries.filter((entry) => !wanted(entry));
-    if (named.length === 0) return this;
-    const lost = named.filter((entry, at) => {
-      const digest = own(entry, 'digest');
-      const isSame = (other: JsonObject): boolean => own(other, 'digest') === digest;
-      return !others.some(isSame) && named.findIndex(isSame) === at;
-    });
-    return this.#withEntries([...others, ...lost.map(withoutNames)]);
   }
 
   #matching(wanted: (entry: JsonObject) => boolean): Descriptor[] {

@@ -9,9 +9,11 @@ import { detectMediaType } from '../spec/manifest.js';
 import { parseTag } from '../spec/reference.js';
 import { openFolder, type OpenLayoutOptions } from './layout-folder.js';
 import type { LayoutFiles } from './layout-files.js';
+import { IndexCache } from './layout-index-cache.js';
+import { IndexWriter } from './layout-index-writer.js';
 import { namedImage, singleImage, unknownTag, type SingleImage } from './layout-image.js';
-import { readIndex, type LayoutIndex } from './layout-index.js';
 import type { LayoutLock } from './layout-lock.js';
+import { withTag } from './layout-tagging.js';
 import type {
   ContentTarget,
   Manifest,
@@ -48,6 +50,8 @@ export class LayoutStore implements ContentTarget {
   readonly metered = false;
   readonly #folder: string;
   readonly #files: LayoutFiles;
+  readonly #indexes = new IndexCache();
+  readonly #writer: IndexWriter;
   #lock: LayoutLock | undefined;
 
   /** For {@link openLayout}. `lock` makes it a writer, which gives the lock up in `close`. */
@@ -55,6 +59,7 @@ export class LayoutStore implements ContentTarget {
     this.place = { kind: 'layout', host: files.root, repository: '' };
     this.#folder = folder;
     this.#files = files;
+    this.#writer = new IndexWriter(files, this.#indexes);
     this.#lock = lock;
   }
 
@@ -78,14 +83,14 @@ export class LayoutStore implements ContentTarget {
   /** As {@link single}, with its tag and what the layout calls it. */
   async singleImage(op: Op = {}): Promise<SingleImage> {
     throwIfAborted(op.signal);
-    return singleImage(await readIndex(this.#files), this.toString());
+    return singleImage(await this.#indexes.read(this.#files), this.toString());
   }
 
   /** An entry of index.json whose blob is missing or of another size counts as absent, so that a copy repairs it. */
   async resolve(key: ManifestKey, op: Op = {}): Promise<Descriptor | undefined> {
     throwIfAborted(op.signal);
     if ('tag' in key) {
-      const descriptor = namedImage(await readIndex(this.#files), this.toString(), key);
+      const descriptor = namedImage(await this.#indexes.read(this.#files), this.toString(), key);
       return descriptor !== undefined && (await this.has(descriptor, op)) ? descriptor : undefined;
     }
     const size = await this.#files.blobSize(key.digest);
@@ -117,7 +122,7 @@ export class LayoutStore implements ContentTarget {
   /** The tags in index.json, and those in full references that stand there (`foo/bar:1.0.0` as `1.0.0`). */
   async *tags(options: TagsOptions = {}): AsyncGenerator<string, void, void> {
     throwIfAborted(options.signal);
-    const index = await readIndex(this.#files);
+    const index = await this.#indexes.read(this.#files);
     for (const { tag, message } of index.leftOut()) {
       options.onLeftOut?.({ tag, message: `${this.toString()}: ${message}` });
     }
@@ -160,14 +165,20 @@ export class LayoutStore implements ContentTarget {
 
   async putManifest(manifest: Manifest, options: PutManifestOptions = {}): Promise<void> {
     await this.#putBytes(manifest, options);
-    if (options.root === true) await this.#updateIndex((index) => index.root(manifest.descriptor));
+    if (options.root !== true) return;
+    await this.#writer.change(this.#writersLock(), (index) => index.root(manifest.descriptor));
   }
 
-  /** Replaces the index.json entry of that tag, or adds one. Throws E_REFERENCE for what is no tag. */
+  /**
+   * Replaces the index.json entry of that tag, or adds one; what had the tag stays in the list without it. Tags that are
+   * set while index.json is being written are written together. Throws E_REFERENCE for what is no tag.
+   */
   async tag(manifest: Manifest, tag: string, op: Op = {}): Promise<void> {
     parseTag(tag);
     await this.#putBytes(manifest, op);
-    await this.#updateIndex((index) => index.tag(manifest.descriptor, tag));
+    await this.#writer.change(this.#writersLock(), (index) =>
+      withTag(index, this.#files, manifest.descriptor, tag),
+    );
   }
 
   async #putBytes({ descriptor, bytes }: Manifest, op: Op): Promise<void> {
@@ -176,22 +187,11 @@ export class LayoutStore implements ContentTarget {
     });
   }
 
-  /** Reads, changes and writes index.json with no other change in between. */
-  async #updateIndex(change: (index: LayoutIndex) => LayoutIndex): Promise<void> {
-    const lock = this.#writersLock();
-    await lock.exclusive(async () => {
-      const before = await readIndex(this.#files);
-      const after = change(before);
-      if (after === before) return;
-      await this.#files.writeTop('index.json', after.toBytes(), () => lock.assertHeld());
-    });
-  }
-
   /** What index.json says of a manifest. Throws E_NOT_FOUND for a tag that it does not have. */
   async #entry(key: ManifestKey): Promise<Partial<Descriptor> & Pick<Descriptor, 'digest'>> {
     // What names a manifest by digest and type knows all that index.json could tell.
     if ('digest' in key && key.mediaType !== undefined) return { digest: key.digest };
-    const index = await readIndex(this.#files);
+    const index = await this.#indexes.read(this.#files);
     const entry = namedImage(index, this.toString(), key);
     if ('digest' in key) return { ...entry, digest: key.digest };
     if (entry === undefined) throw unknownTag(index, this.toString(), key.tag);

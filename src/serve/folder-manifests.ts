@@ -7,7 +7,7 @@ import type { Descriptor } from '../spec/descriptor.js';
 import type { Digest } from '../spec/digest.js';
 import { MANIFEST_BYTES } from '../spec/limits.js';
 import { ifPlain } from './folder-refusal.js';
-import type { IndexCache } from './index-cache.js';
+import type { IndexCache } from '../content/layout-index-cache.js';
 import { factsOf, type FactsCache, type ManifestFacts } from './manifest-facts.js';
 
 /** Most manifests that are looked at below an index.json. */

@@ -11,7 +11,7 @@ import type { FolderCaches } from './folder-manifests.js';
 import { ifPlain, refusalToWrite } from './folder-refusal.js';
 import { FolderRepository } from './folder-repository.js';
 import { findRepositoryFolder, isFolderName, refuseLinks, repositoriesBelow } from './folder-tree.js';
-import { IndexCache } from './index-cache.js';
+import { IndexCache } from '../content/layout-index-cache.js';
 import { FactsCache } from './manifest-facts.js';
 import type { RegistryStorage, RepositoryStorage } from './storage.js';
 

@@ -4,6 +4,7 @@ import type { LayoutFiles } from '../content/layout-files.js';
 import { lockFolder } from '../content/layout-folder.js';
 import type { LayoutIndex } from '../content/layout-index.js';
 import type { LayoutLock } from '../content/layout-lock.js';
+import { withTag } from '../content/layout-tagging.js';
 import { LayoutUpload } from '../content/layout-upload.js';
 import type { Manifest, ManifestKey } from '../content/store.js';
 import { RegferryError } from '../errors.js';
@@ -11,7 +12,7 @@ import { algorithmOf, type Algorithm, type Digest } from '../spec/digest.js';
 import { FolderManifests, type FolderCaches } from './folder-manifests.js';
 import { ifPlain, refusalToGoOn, refusalToWrite } from './folder-refusal.js';
 import { FolderUpload } from './folder-upload.js';
-import { IndexWriter } from './index-writer.js';
+import { IndexWriter } from '../content/layout-index-writer.js';
 import { factsOf } from './manifest-facts.js';
 import type { ByteRange } from './range.js';
 import type { IncomingBlob, RepositoryStorage } from './storage.js';
@@ -130,9 +131,7 @@ export class FolderRepository implements RepositoryStorage {
     wasThere: boolean,
   ): Promise<LayoutIndex> {
     let next = index;
-    for (const tag of tags) {
-      if (next.tag(descriptor, tag) !== next) next = next.untag(tag).tag(descriptor, tag);
-    }
+    for (const tag of tags) next = await withTag(next, this.#files, descriptor, tag);
     const { digest, mediaType } = descriptor;
     const isOther = (index.withDigest(digest)?.mediaType ?? mediaType) !== mediaType;
     if (tags.length > 0 || isOther) next = next.dropUntagged(digest);

@@ -144,6 +144,17 @@ describe('LayoutIndex', () => {
       expect(index.tag(b, 'other')).toBe(index);
     });
 
+    it('keeps what had the name without it, unless another entry is of the same digest', () => {
+      const old = { ...entry(a, 'v1'), annotations: { [REF_NAME]: 'v1', 'org.example': 'kept' } };
+      const alone = parse({ schemaVersion: 2, manifests: [old, entry(a, 'v1')] }).tag(b, 'v1');
+      expect(written(alone)).toEqual({
+        schemaVersion: 2,
+        manifests: [entry(b, 'v1'), { ...entry(a), annotations: { 'org.example': 'kept' } }],
+      });
+      const listed = parse({ schemaVersion: 2, manifests: [old, entry(a, 'v2')] }).tag(b, 'v1');
+      expect(written(listed)).toEqual({ schemaVersion: 2, manifests: [entry(b, 'v1'), entry(a, 'v2')] });
+    });
+
     it('leaves one entry of several with that name', () => {
       const manifests = [entry(a, 'v1'), entry(b), entry(b, 'v1')];
       const after = written(parse({ schemaVersion: 2, manifests }).tag(a, 'v1'));
@@ -199,21 +210,21 @@ describe('a tag that is taken away', () => {
   it('leaves its manifest in the list, with whatever else is said of it', () => {
     const annotations = { [REF_NAME]: '1', 'org.example.note': 'kept' };
     const index = parse({ schemaVersion: 2, manifests: [{ ...a, annotations, more: true }, entry(b, '2')] });
-    expect(written(index.untag('1'))).toMatchObject({
+    expect(written(index.deleteTag('1'))).toMatchObject({
       manifests: [entry(b, '2'), { ...a, annotations: { 'org.example.note': 'kept' }, more: true }],
     });
   });
 
   it('leaves one entry of a manifest, and none where another names it', () => {
-    const twice = parse({ schemaVersion: 2, manifests: [entry(a, '1'), entry(a, '1')] }).untag('1');
+    const twice = parse({ schemaVersion: 2, manifests: [entry(a, '1'), entry(a, '1')] }).deleteTag('1');
     expect(written(twice)).toMatchObject({ manifests: [entry(a)] });
-    const both = parse({ schemaVersion: 2, manifests: [entry(a, '1'), entry(a, '2')] }).untag('1');
+    const both = parse({ schemaVersion: 2, manifests: [entry(a, '1'), entry(a, '2')] }).deleteTag('1');
     expect(written(both)).toMatchObject({ manifests: [entry(a, '2')] });
   });
 
   it('changes nothing where there is no such tag', () => {
     const index = parse({ schemaVersion: 2, manifests: [entry(a, '1')] });
-    expect(index.untag('2')).toBe(index);
+    expect(index.deleteTag('2')).toBe(index);
   });
 });
 

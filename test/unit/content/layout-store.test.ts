@@ -276,6 +276,14 @@ describe('LayoutStore', () => {
       expect([tag, name]).toEqual(['v1', 'v1']);
     });
 
+    it('is the one with a tag, beside what the tag has moved away from', async () => {
+      const store = await writer();
+      for (const mark of ['a', 'b', 'c', 'a']) await store.tag(manifestOf(mark), 'v1');
+      const digests = indexOf(store).manifests.map(({ digest }) => digest);
+      expect(digests).toEqual(['a', 'b', 'c'].map((mark) => manifestOf(mark).descriptor.digest));
+      expect(await store.singleImage()).toMatchObject({ descriptor: manifestOf('a').descriptor, tag: 'v1' });
+    });
+
     it('is not found in an empty layout', async () => {
       const store = await writer();
       await expect(store.single()).rejects.toMatchObject({ code: 'E_NOT_FOUND' });

@@ -1,13 +1,13 @@
-import type { LayoutFiles } from '../content/layout-files.js';
-import type { LayoutIndex } from '../content/layout-index.js';
-import type { LayoutLock } from '../content/layout-lock.js';
-import type { IndexCache } from './index-cache.js';
+import type { LayoutFiles } from './layout-files.js';
+import type { LayoutIndex } from './layout-index.js';
+import type { LayoutLock } from './layout-lock.js';
+import type { IndexCache } from './layout-index-cache.js';
 
 /** Gives the index with a change made to it, or the same index where there is nothing to change. */
-type Change = (index: LayoutIndex) => Promise<LayoutIndex>;
+export type IndexChange = (index: LayoutIndex) => LayoutIndex | Promise<LayoutIndex>;
 
 interface Waiting {
-  readonly change: Change;
+  readonly change: IndexChange;
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -24,7 +24,7 @@ export class IndexWriter {
   }
 
   /** Resolves when the change is durable. Rejects with what the change threw, with E_LAYOUT, E_LIMIT or E_IO. */
-  async change(lock: LayoutLock, change: Change): Promise<void> {
+  async change(lock: LayoutLock, change: IndexChange): Promise<void> {
     const done = new Promise<void>((resolve, reject) => {
       this.#waiting.push({ change, resolve, reject });
     });

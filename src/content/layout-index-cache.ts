@@ -1,6 +1,6 @@
-import type { LayoutFiles } from '../content/layout-files.js';
-import { readIndex, type LayoutIndex } from '../content/layout-index.js';
-import type { LayoutLock } from '../content/layout-lock.js';
+import type { LayoutFiles } from './layout-files.js';
+import { readIndex, type LayoutIndex } from './layout-index.js';
+import type { LayoutLock } from './layout-lock.js';
 
 /** Most names of which it is remembered that they were told. */
 const mostTold = 10_000;
