@@ -76,7 +76,7 @@ export class Session {
     this.#options = options;
     this.#secrets = options.secrets ?? new Secrets();
     this.#sleep = options.sleep ?? sleepFor;
-    this.#pace = new HostPace(Date.now, this.#sleep);
+    this.#pace = new HostPace(() => performance.now(), this.#sleep);
     this.#backoff = (failures, signal) => this.#sleep(backoffDelay(failures - 1), signal);
     this.signal = callSignal(options.signal, this.#end);
   }

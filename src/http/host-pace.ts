@@ -58,7 +58,7 @@ export class HostPace {
   readonly #sleep: Sleep;
   #orders = 0;
 
-  /** @param now milliseconds since 1970. */
+  /** @param now milliseconds of a clock that does not jump: one that is set back would hold everything up. */
   constructor(now: () => number, sleep: Sleep) {
     this.#now = now;
     this.#sleep = sleep;

@@ -22,7 +22,8 @@ export interface RetryPolicy {
   readonly maxRetryWaitMs: number;
   readonly random: () => number;
   readonly sleep: Sleep;
-  readonly now: () => number;
+  /** Milliseconds since 1970, asked once an answer: nothing is waited for by it. */
+  readonly date: () => number;
   readonly emit: (event: HttpEvent) => void;
 }
 
@@ -65,10 +66,10 @@ export interface Plea {
 export function pleaOf(
   { status, headers }: HttpResponse,
   backoff: Backoff,
-  { now, maxRetryWaitMs }: Pick<RetryPolicy, 'now' | 'maxRetryWaitMs'>,
+  { date, maxRetryWaitMs }: Pick<RetryPolicy, 'date' | 'maxRetryWaitMs'>,
 ): Plea | undefined {
   if (!isRetryableStatus(status)) return undefined;
-  const asked = parseRetryAfter(headers, now());
+  const asked = parseRetryAfter(headers, date());
   const tooLong = asked !== undefined && asked > maxRetryWaitMs;
   return {
     delayMs: tooLong ? undefined : Math.max(asked ?? 0, status === 429 ? backoff.host : backoff.alone),

@@ -43,8 +43,10 @@ export interface TransportOptions {
   readonly sleep?: Sleep | undefined;
   /** Shared by transports that may ask the same hosts. @default one of its own */
   readonly pace?: HostPace | undefined;
-  /** Milliseconds since 1970. */
+  /** Milliseconds of a clock that does not jump: for waits and durations. @default performance.now */
   readonly now?: (() => number) | undefined;
+  /** Milliseconds since 1970: for a Retry-After that is a date, where the answer does not say its own. @default Date.now */
+  readonly date?: (() => number) | undefined;
 }
 
 /** A sender that holds connections. */
@@ -64,6 +66,7 @@ class UndiciTransport implements Transport {
   readonly #idleTimeoutMs: number;
   readonly #connections: Connections;
   readonly #policy: RetryPolicy;
+  readonly #now: () => number;
   readonly #pace: HostPace;
   readonly #closing = new AbortController();
   readonly #warned = new Set<string>();
@@ -78,14 +81,14 @@ class UndiciTransport implements Transport {
     );
     // Every request that waits for its turn listens.
     setMaxListeners(0, this.#closing.signal);
-    const now = options.now ?? Date.now;
-    this.#pace = options.pace ?? new HostPace(now, options.sleep ?? sleepFor);
+    this.#now = options.now ?? (() => performance.now());
+    this.#pace = options.pace ?? new HostPace(this.#now, options.sleep ?? sleepFor);
     this.#policy = {
       retries: options.retries ?? RETRIES,
       maxRetryWaitMs: options.maxRetryWaitMs ?? MAX_RETRY_WAIT_MS,
       random: options.random ?? Math.random,
       sleep: (milliseconds, signal) => this.#sleep(milliseconds, signal),
-      now,
+      date: options.date ?? Date.now,
       emit: (event) => this.#emit(event),
     };
   }
@@ -117,7 +120,6 @@ class UndiciTransport implements Transport {
   async #sendOne(request: HttpRequest, order: number, backoff: Backoff): Promise<HttpResponse> {
     const { origin, path } = splitUrl(request.url);
     holdRequest(this.secrets, request);
-    const { now } = this.#policy;
     const slot = await this.#pace.enter(origin, {
       order,
       feeds: feeds(request),
@@ -133,7 +135,7 @@ class UndiciTransport implements Transport {
         userAgent: this.#options.userAgent,
         idleTimeoutMs: this.#idleTimeoutMs,
         secrets: this.secrets,
-        onSend: () => (start = now()),
+        onSend: () => (start = this.#now()),
       });
       status = response.status;
       this.#heed(response, origin, slot, backoff);
@@ -143,7 +145,7 @@ class UndiciTransport implements Transport {
       throw error instanceof BodyFailure ? error : networkError(error, request);
     } finally {
       slot.leave();
-      if (start !== undefined) this.#sent(request, status, now() - start);
+      if (start !== undefined) this.#sent(request, status, this.#now() - start);
     }
   }
 

@@ -97,6 +97,7 @@ export function openTransport(options: Partial<TransportOptions> = {}): TestTran
     userAgent: 'regferry/test',
     idleTimeoutMs: 5_000,
     now: () => clock.now,
+    date: () => clock.now,
     random: () => 1,
     sleep: (milliseconds) => {
       waits.push(milliseconds);
