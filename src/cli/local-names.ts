@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync, statSync, type Stats } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 
+import { absolutePath } from '../content/absolute-path.js';
 import { RegferryError } from '../errors.js';
 import { printable } from '../spec/printable.js';
 import { argumentName } from './argument-names.js';
@@ -68,7 +69,7 @@ function hasRegistry(name: string): boolean {
 /** True for `oci:FOLDER` with or without a tag, where that is the folder of this name. */
 function isLayoutAt(text: string, name: string): boolean {
   const [, folder] = /^oci:([^:@]+)/.exec(text) ?? [];
-  return folder !== undefined && resolve(folder) === resolve(name);
+  return folder !== undefined && absolutePath(folder) === absolutePath(name);
 }
 
 function kindOf(path: string): Kind | undefined {

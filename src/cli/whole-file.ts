@@ -1,6 +1,7 @@
 import { readFile, realpath, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
+import { absolutePath } from '../content/absolute-path.js';
 import { fileReason } from '../content/file-error.js';
 import { NewFile, temporaryName } from '../content/plain-file.js';
 import { RegferryError } from '../errors.js';
@@ -22,7 +23,7 @@ export class WholeFile {
   /** Makes sure that the file can be written before there is anything to write. Throws E_CONFIG when it cannot. */
   static async prepare(path: string): Promise<WholeFile> {
     try {
-      const place = await realpath(path).catch(() => resolve(path));
+      const place = await realpath(path).catch(() => absolutePath(path));
       const stats = await stat(place).catch(() => undefined);
       if (stats?.isDirectory() === true) throw new Error('it is a folder');
       if (stats !== undefined && !stats.isFile()) return new WholeFile(place, undefined);

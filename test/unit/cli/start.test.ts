@@ -123,6 +123,8 @@ describe.skipIf(!isBuilt)('a folder that is gone', () => {
     [['digest', 'localhost:1/app:1', '--retries', '0'], 7],
     [['tags', 'oci:x'], 2],
     [['copy', 'localhost:1/app:1', 'oci:x', '--retries', '0'], 2],
+    [['copy', 'oci:x', 'localhost:1/app:1'], 2],
+    [['promote', 'localhost:1/app:1', 'prod', '--receipt', 'r.json'], 2],
     [['serve', 'x', '--addr', '127.0.0.1:0'], 2],
     [['promote', '--undo', 'receipt.json'], 2],
     [['apply', 'plan.json'], 2],
