@@ -65,9 +65,14 @@ export function connectionSettings(
   if ((certFile === undefined) !== (keyFile === undefined)) {
     throw new RegferryError('E_USAGE', 'a client certificate and its key belong together: give both files');
   }
-  const ca = caFile === undefined ? [] : [readPem(caFile)];
+  const ca = caFile === undefined ? [] : [readPem(caFile, 'CERTIFICATE')];
   const pair =
-    certFile === undefined || keyFile === undefined ? {} : { cert: readPem(certFile), key: readPem(keyFile) };
+    certFile === undefined || keyFile === undefined
+      ? {}
+      : {
+          cert: readPem(certFile, 'CERTIFICATE'),
+          key: readPem(keyFile, 'PRIVATE KEY'),
+        };
   return (origin) => {
     const rooted = ca.length === 0 ? {} : { ca: [...rootCertificates, ...ca] };
     const found: OriginSettings = environment?.tls(origin, ca) ?? rooted;
@@ -79,12 +84,23 @@ export function connectionSettings(
   };
 }
 
-function readPem(file: string): string {
+function readPem(file: string, wanted: 'CERTIFICATE' | 'PRIVATE KEY'): string {
+  let text: string;
   try {
-    const text = readFileSync(file, 'utf8');
-    if (text.includes('-----BEGIN ')) return text;
+    text = readFileSync(file, 'utf8');
   } catch (error) {
     throw new RegferryError('E_CONFIG', `cannot read ${file}: ${fileReason(error)}`, { cause: error });
   }
-  throw new RegferryError('E_CONFIG', `${file} is not a PEM file: it has no "-----BEGIN" line`);
+  const kinds = [...text.matchAll(/-----BEGIN ([A-Z0-9 ]{1,40})-----/g)].map(([, kind = '']) => kind);
+  if (kinds.some((kind) => kind.includes(wanted))) return text;
+  if (!text.includes('-----BEGIN ')) {
+    throw new RegferryError('E_CONFIG', `${file} is not a PEM file: it has no "-----BEGIN" line`);
+  }
+  const named = wanted === 'CERTIFICATE' ? 'certificate' : 'private key';
+  const found = [...new Set(kinds)].slice(0, 5).map((kind) => kind.toLowerCase());
+  const holds = found.length === 0 ? 'something else' : found.join(', ');
+  throw new RegferryError(
+    'E_CONFIG',
+    `${file} holds no ${named}, but ${holds}: is it another file that is meant?`,
+  );
 }

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { join, sep } from 'node:path';
 
 import { configCredentials } from '../auth/config-credentials.js';
@@ -7,6 +8,7 @@ import { chainCredentials, staticCredentials, type CredentialProvider } from '..
 import { parseDockerConfig, type DockerConfig } from '../auth/docker-config.js';
 import type { LoginFile } from '../auth/login.js';
 import { RegferryError, isRegferryError } from '../errors.js';
+import { printable } from '../spec/printable.js';
 import { configFolder, dockerFolder } from './environment-home.js';
 
 const NO_HOME =
@@ -44,14 +46,16 @@ export function credentialFiles(environment: CredentialEnvironment): {
       throw new RegferryError('E_CONFIG', `the credentials file ${label(only)} does not exist`);
     }
     return {
-      credentials: config === undefined ? staticCredentials(undefined) : provider(config),
+      credentials:
+        config === undefined ? staticCredentials(undefined) : outspoken(provider(config), config, onWarning),
       loginFile: { path: only, label: label(only), helper },
     };
   }
   const dockerFile = dockerConfigFile(env, home);
-  const lazily = (path: string): CredentialProvider =>
+  const lazily = (path: string, whenMissing?: () => void): CredentialProvider =>
     lazyProvider(() => {
       const config = readConfig(path, label(path));
+      if (config === undefined) whenMissing?.();
       return config && provider(config);
     });
   const credentials = chainCredentials([
@@ -59,14 +63,50 @@ export function credentialFiles(environment: CredentialEnvironment): {
       const config = readVariable(env['DOCKER_AUTH_CONFIG'], onWarning);
       return config && provider(config);
     }),
-    ...(dockerFile === undefined ? [] : [lazily(dockerFile)]),
-    ...podmanFiles(env, home).map(lazily),
+    ...(dockerFile === undefined ? [] : [lazily(dockerFile, () => tellOfNothing(env, onWarning))]),
+    ...podmanFiles(env, home).map((path) => lazily(path)),
   ]);
   return {
     credentials,
     get loginFile() {
       if (dockerFile !== undefined) return { path: dockerFile, label: label(dockerFile), helper };
       throw new RegferryError('E_CONFIG', NO_HOME);
+    },
+  };
+}
+
+/** Says so where DOCKER_CONFIG names what has no configuration in it: it has to be the folder that config.json is in. */
+function tellOfNothing(env: CredentialEnvironment['env'], onWarning: (message: string) => void): void {
+  const folder = env['DOCKER_CONFIG'] ?? '';
+  if (folder === '') return;
+  const isFile = statSync(folder, { throwIfNoEntry: false })?.isFile() === true;
+  const what = isFile
+    ? 'which is a file: name the folder that config.json is in'
+    : 'where there is no config.json';
+  onWarning(`DOCKER_CONFIG names ${folder}, ${what}; going on without its logins`);
+}
+
+/** Tells once a registry that a file which was named has nothing for it: a misspelt name looks like a refusal otherwise. */
+function outspoken(
+  provider: CredentialProvider,
+  { file, auths, credHelpers }: DockerConfig,
+  onWarning: (message: string) => void,
+): CredentialProvider {
+  const told = new Set<string>();
+  return {
+    async credential(target, op) {
+      const found = await provider.credential(target, op);
+      if (found !== undefined || told.has(target.registry)) return found;
+      told.add(target.registry);
+      const known = [...new Set([...auths.keys(), ...credHelpers.keys()])];
+      const listed = known
+        .slice(0, 5)
+        .map((key) => printable(key, 100))
+        .join(', ');
+      const more = known.length > 5 ? ` and ${known.length - 5} more` : '';
+      const others = known.length === 0 ? 'it has no logins at all ("auths")' : `only for ${listed}${more}`;
+      onWarning(`${file} has no login for ${target.registry}: ${others}; going on without one`);
+      return undefined;
     },
   };
 }

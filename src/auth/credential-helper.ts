@@ -4,6 +4,8 @@ import type { Readable, Writable } from 'node:stream';
 import { JoinedBytes } from '../content/joined-bytes.js';
 import type { Op } from '../content/store.js';
 import { abortError, RegferryError, throwIfAborted } from '../errors.js';
+import { printable } from '../spec/printable.js';
+import { Secrets } from '../secrets/secrets.js';
 import { HELPER_OUTPUT_BYTES, HELPER_OUTPUT_MS, HELPER_TIMEOUT_MS } from './limits.js';
 import { Secret } from './secret.js';
 
@@ -39,7 +41,7 @@ export interface HelperOptions {
 
 /**
  * The helper `docker-credential-<suffix>` from the PATH, run without a shell. Throws E_CONFIG when the suffix could be
- * a path. Its output is never shown: it may hold secrets. https://github.com/docker/docker-credential-helpers#development
+ * a path. What it says when it fails is told without secrets; what it answers is not. https://github.com/docker/docker-credential-helpers#development
  */
 export function credentialHelper(suffix: string, options: HelperOptions = {}): CredentialHelper {
   if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*$/.test(suffix)) {
@@ -51,7 +53,7 @@ export function credentialHelper(suffix: string, options: HelperOptions = {}): C
       const { status, output } = await runHelper(program, 'get', serverUrl, options, op);
       if (status === 0) return parseLogin(program, output);
       if (/credentials not found/i.test(output)) return undefined;
-      throw failure(program, `get failed (exit status ${status})`);
+      throw failure(program, `get failed (exit status ${status})${words(output)}`);
     },
     async store(serverUrl, login, op) {
       const input = {
@@ -59,16 +61,32 @@ export function credentialHelper(suffix: string, options: HelperOptions = {}): C
         Username: login.username.reveal(),
         Secret: login.secret.reveal(),
       };
-      const { status } = await runHelper(program, 'store', JSON.stringify(input), options, op);
-      if (status !== 0) throw failure(program, `store failed (exit status ${status})`);
+      const { status, output } = await runHelper(program, 'store', JSON.stringify(input), options, op);
+      if (status !== 0) {
+        const said = words(output, [input.Username, input.Secret]);
+        throw failure(program, `store failed (exit status ${status})${said}`);
+      }
     },
     async erase(serverUrl, op) {
       const { status, output } = await runHelper(program, 'erase', serverUrl, options, op);
       if (status === 0) return true;
       if (/credentials not found/i.test(output)) return false;
-      throw failure(program, `erase failed (exit status ${status})`);
+      throw failure(program, `erase failed (exit status ${status})${words(output)}`);
     },
   };
+}
+
+/** What a helper said when it failed: its first lines, without what it was given or was about to give. */
+function words(output: string, [username = '', secret]: readonly string[] = []): string {
+  const secrets = new Secrets();
+  if (secret !== undefined) secrets.holdLogin(username, secret);
+  for (const [, value = ''] of output.matchAll(
+    /"(?:Secret|password|auth|\w*token)"\s*:\s*"((?:[^"\\]|\\.)*)"/gi,
+  )) {
+    secrets.hold(value);
+  }
+  const said = printable(secrets.redact(output).trim(), 200);
+  return said === '' ? '' : `: ${said}`;
 }
 
 function failure(program: string, what: string): RegferryError {

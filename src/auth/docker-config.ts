@@ -41,7 +41,7 @@ export function parseDockerConfig(text: string, file: string): DockerConfig {
   }
   const top = readObject(json, file, 'the whole');
   const auths = new Map<string, AuthEntry>();
-  for (const [key, entry] of readObject(top.get('auths') ?? {}, file, 'auths')) {
+  for (const [key, entry] of readObject(top.get('auths') ?? oldEntries(top), file, 'auths')) {
     auths.set(key, readEntry(entry, file));
   }
   const credHelpers = new Map<string, string>();
@@ -52,6 +52,15 @@ export function parseDockerConfig(text: string, file: string): DockerConfig {
   const credsStore = top.get('credsStore') ?? '';
   if (typeof credsStore !== 'string') throw wrongType(file, 'credsStore', 'text');
   return { file, auths, credHelpers, ...(credsStore === '' ? {} : { credsStore }) };
+}
+
+/** The entries of a `.dockercfg`, which had them at the top. */
+function oldEntries(top: ReadonlyMap<string, unknown>): object {
+  const entries = [...top].filter(
+    ([key, value]) =>
+      /[.:/]|^localhost$/.test(key) && typeof value === 'object' && value !== null && 'auth' in value,
+  );
+  return Object.fromEntries(entries);
 }
 
 function readObject(value: unknown, file: string, field: string): Map<string, unknown> {

@@ -5,7 +5,8 @@ import type { Io } from './io.js';
 const LONGEST_BYTES = 64 * 1024;
 
 /**
- * Reads a password or token from standard input to its end; one line end after it does not belong to it.
+ * Reads a password or token from standard input to its end; a byte order mark before it and one line end after
+ * it do not belong to it.
  * Throws E_USAGE when there is none, when it is too long, or when a terminal would show it;
  * what the stream throws when `signal` cuts it off.
  */
@@ -41,7 +42,8 @@ async function readToEnd(stdin: Io['stdin'], option: string): Promise<string> {
   }
   const password = Buffer.concat(chunks)
     .toString('utf8')
-    .replace(/\r?\n$/, '');
+    // Editors and shells of Windows put a byte order mark in front, which belongs to no password.
+    .replace(/^\ufeff|\r?\n$/g, '');
   if (password === '') throw new RegferryError('E_USAGE', `${option}: standard input was empty`);
   return password;
 }

@@ -20,7 +20,7 @@ const MARKUP_LIMIT = 8 * 1024;
  */
 export function parseErrorBody(bytes: Uint8Array, redact: (text: string) => string = same): ErrorBody {
   const text = redact(new TextDecoder().decode(bytes).trim());
-  const json = /^[[{]/.test(text) ? fromJson(text) : undefined;
+  const json = /^[[{]/.test(text) ? fromJson(text, redact) : undefined;
   const { codes, parts } = json ?? (text.startsWith('<') ? fromMarkup(text) : { codes: [], parts: [text] });
   const printed = parts
     .map((part) => printable(redact(part).replace(/\s+/g, ' ').trim(), ERROR_TEXT_LIMIT))
@@ -40,7 +40,7 @@ interface Found {
   readonly parts: readonly string[];
 }
 
-function fromJson(text: string): Found | undefined {
+function fromJson(text: string, redact: (text: string) => string): Found | undefined {
   let document: unknown;
   try {
     document = JSON.parse(text);
@@ -52,7 +52,7 @@ function fromJson(text: string): Found | undefined {
     const entries: readonly unknown[] = errors.slice(0, ERROR_CODES);
     return {
       codes: entries.map((entry) => word(field(entry, 'code'))).filter((code) => code !== ''),
-      parts: entries.map(entryText),
+      parts: entries.map((entry) => entryText(entry, redact)),
     };
   }
   const error = field(document, 'error');
@@ -68,14 +68,17 @@ function fromJson(text: string): Found | undefined {
   return { codes: [], parts: parts.length === 0 ? [text] : parts };
 }
 
-function entryText(entry: unknown): string {
+/** Characters of a detail that are shown: the code and the message come first. */
+const DETAIL = 200;
+
+function entryText(entry: unknown, redact: (text: string) => string): string {
   const code = word(field(entry, 'code'));
   const message = word(field(entry, 'message'));
   const said = message === '' ? code : code === '' ? message : `${code}: ${message}`;
   const detail = field(entry, 'detail');
-  const shown = typeof detail === 'object' && detail !== null ? stringify(detail) : word(detail);
-  const useful = shown !== '' && shown !== '{}' && shown !== '[]' && shown !== message && shown.length <= 200;
-  return useful ? `${said} (${shown})` : said;
+  const shown = redact(typeof detail === 'object' && detail !== null ? stringify(detail) : word(detail));
+  const useful = shown !== '' && shown !== '{}' && shown !== '[]' && shown !== message;
+  return useful ? `${said} (${shown.length > DETAIL ? `${shown.slice(0, DETAIL)}…` : shown})` : said;
 }
 
 function fromMarkup(text: string): Found {

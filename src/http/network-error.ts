@@ -32,9 +32,30 @@ const CLOSED = meaning('E_ABORTED', false, 'the connections were closed meanwhil
 const UNREACHABLE = meaning('E_NETWORK', true, 'the host cannot be reached');
 
 const MEANINGS = new Map<string, Meaning>([
-  ['ENOTFOUND', meaning('E_NETWORK', false, 'there is no such host name')],
-  ['EAI_AGAIN', meaning('E_NETWORK', true, 'the host name could not be looked up at the moment')],
-  ['ECONNREFUSED', meaning('E_NETWORK', true, 'the connection was refused: nothing listens there')],
+  [
+    'ENOTFOUND',
+    meaning(
+      'E_NETWORK',
+      false,
+      'there is no such host name: check its spelling, the name server and, where one is needed, the VPN or proxy',
+    ),
+  ],
+  [
+    'EAI_AGAIN',
+    meaning(
+      'E_NETWORK',
+      true,
+      'the host name could not be looked up at the moment: check the network and the name server',
+    ),
+  ],
+  [
+    'ECONNREFUSED',
+    meaning(
+      'E_NETWORK',
+      true,
+      'the connection was refused: nothing listens there; check the port, and whether the registry runs',
+    ),
+  ],
   ['EHOSTUNREACH', UNREACHABLE],
   ['ENETUNREACH', UNREACHABLE],
   ['EADDRNOTAVAIL', UNREACHABLE],

@@ -44,7 +44,15 @@ export async function responseError(response: HttpResponse, context: ErrorContex
     registryCodes: body.codes,
     retryable: isRetryableStatus(status) && (retryAfterMs ?? 0) <= (context.maxRetryWaitMs ?? Infinity),
     retryAfterMs,
+    // The words of nginx, and of what was made of it.
+    hint: wantsClientCertificate(status, body) ? { code: 'client-certificate' } : undefined,
   });
+}
+
+/** nginx answers 400 or 496 with a page, Apache and others 403. */
+function wantsClientCertificate(status: number, { text }: ErrorBody): boolean {
+  const certificate = /\b(?:no required ssl certificate|ssl certificate error|client certificate)\b/i;
+  return status >= 400 && status < 500 && certificate.test(text);
 }
 
 function words({ codes, text }: ErrorBody): string {

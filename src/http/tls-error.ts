@@ -1,4 +1,5 @@
 import type { Hint } from '../errors.js';
+import { printable } from '../spec/printable.js';
 import { errorCode } from './error-code.js';
 
 /** What went wrong with TLS, in words, and what may help. */
@@ -34,6 +35,25 @@ const CERTIFICATE = new Map<string, TlsProblem>([
   ['CERT_REVOKED', { text: 'the certificate is revoked' }],
 ]);
 
+/** Most names of a certificate that are told. */
+const MOST_NAMES = 5;
+
+/** The names that a certificate is for, as far as it has any. */
+function otherNames(error: unknown): string {
+  for (let one: unknown = error, depth = 0; one instanceof Error && depth < 5; one = one.cause, depth += 1) {
+    if (!('cert' in one)) continue;
+    const { cert } = one;
+    if (typeof cert !== 'object' || cert === null || !('subjectaltname' in cert)) return '';
+    const names = String(cert.subjectaltname)
+      .split(/,\s*/)
+      .map((name) => printable(name.replace(/^(?:DNS|IP Address):/, ''), 100))
+      .filter((name) => name !== '');
+    const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
+    return names.length === 0 ? '' : `: it is for ${names.slice(0, MOST_NAMES).join(', ')}${more}`;
+  }
+  return '';
+}
+
 /** True for the answer of a server that does not speak TLS on this port. */
 export function isNotTls(error: unknown): boolean {
   const text = `${errorCode(error)} ${error instanceof Error ? error.message : ''}`;
@@ -48,7 +68,10 @@ export function isNotTls(error: unknown): boolean {
 export function tlsProblem(error: unknown): TlsProblem | undefined {
   const code = errorCode(error);
   const known = CERTIFICATE.get(code);
-  if (known !== undefined) return known;
+  if (known !== undefined) {
+    const names = code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? otherNames(error) : '';
+    return { ...known, text: `${known.text}${names}` };
+  }
   if (isNotTls(error)) {
     return { text: 'the server does not speak TLS on this port', hint: { code: 'plain-http' } };
   }

@@ -147,7 +147,7 @@ export class RegistryClient {
     return new RegferryError(
       'E_NOT_A_REGISTRY',
       `${this.registry} is not a registry: ${error.message}, and ${foreign.message}; check the host and port`,
-      { side: this.side, cause: error, status: error.status, hint: foreign.hint },
+      { side: this.side, cause: error, status: error.status, hint: foreign.hint ?? error.hint },
     );
   }
 

@@ -299,7 +299,12 @@ requirePrograms(
       },
       { name: 'a helper', args: digest, env: helper('good', { login: helperSecret }), code: 0 },
       { name: 'a helper with a stale secret', args: digest, env: helper('stale', { login: wrong }), code: 3 },
-      { name: 'a helper that fails', args: digest, env: helper('bad', { failure: helperNoise }), code: 3 },
+      {
+        name: 'a helper that fails',
+        args: digest,
+        env: helper('bad', { failure: JSON.stringify({ Secret: helperNoise }) }),
+        code: 3,
+      },
       { name: 'a proxy', args: plain, env: proxy(proxyPassword), code: 0 },
       { name: 'a proxy that refuses', args: plain, env: proxy(wrongProxyPassword), code: 3 },
       { name: 'a proxy that is not there', args: plain, env: proxy(proxyPassword, '127.0.0.1:1'), code: 7 },

@@ -11,8 +11,8 @@ import { registryOptions, type SideValues } from '../side-options.js';
 
 type LoginValues = Omit<SideValues, 'anonymous'> & ConnectionOptions & Omit<OutputOptions, 'json'>;
 
-/** `--authfile` of the commands that write it. */
-export const authfileOption: Option<string> = {
+/** `--authfile` of what writes it. */
+const authfileOption: Option<string> = {
   ...connectionOptions.authfile,
   describe: 'keep the login in this file [that of docker]',
 };

@@ -1,8 +1,7 @@
 import { parseRegistry } from '../../spec/registry-name.js';
 import { type Call, command, type Command } from '../command.js';
 import type { Values } from '../option.js';
-import { logOptions, type OutputOptions } from '../options.js';
-import { authfileOption } from './login.js';
+import { connectionOptions, logOptions, type OutputOptions } from '../options.js';
 
 interface LogoutValues extends Omit<OutputOptions, 'json'> {
   authfile: string;
@@ -17,7 +16,10 @@ export const logoutCommand: Command = command<LogoutValues>({
   ],
   arguments: { usage: '<registry>', missing: ['the registry'], most: 1 },
   examples: [['regferry logout registry.example.com', 'as if there had never been a login']],
-  options: { authfile: authfileOption, ...logOptions },
+  options: {
+    authfile: { ...connectionOptions.authfile, describe: 'remove the login from this file [that of docker]' },
+    ...logOptions,
+  },
   run: logOut,
 });
 

@@ -22,7 +22,7 @@ beforeAll(() => {
   program('token', `printf '{"Username":"<token>","Secret":"idt"}'`);
   program('none', `echo "credentials not found in native keychain"; exit 1`);
   program('empty', `printf '{"Username":"","Secret":""}'`);
-  program('failing', `echo "canary: the keychain is locked"; exit 1`);
+  program('failing', `echo 'the keychain is locked: {"Secret":"canary/1"}'; exit 1`);
   program('noise', `echo "canary"`);
   program('nosecret', `echo '{"Username":"canary"}'`);
   program('hanging', `echo $$ > "$0.pid"; exec sleep 60`);
@@ -81,11 +81,14 @@ describe('a credential helper', () => {
 
   it.each([
     ['missing', 'docker-credential-missing is not on the PATH'],
-    ['failing', 'docker-credential-failing get failed (exit status 1)'],
+    [
+      'failing',
+      'docker-credential-failing get failed (exit status 1): the keychain is locked: {"Secret":"REDACTED"}',
+    ],
     ['noise', 'docker-credential-noise get answered with something that is not JSON'],
     ['nosecret', 'docker-credential-nosecret get answered without Username and Secret'],
     ['endless', 'docker-credential-endless get answered with too much'],
-  ])('that is %s is an error that shows nothing of what it said', async (suffix, message) => {
+  ])('that is %s is an error that shows no secret of what it said', async (suffix, message) => {
     const error: unknown = await get(suffix).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'E_CREDENTIAL_HELPER', message });
     expect(inspect(error, { depth: 10 })).not.toContain('canary');
@@ -195,7 +198,7 @@ describe('credentials of a configuration with helpers', () => {
       expect(await found.credential({ registry, repository: '' })).toBeUndefined();
     }
     expect(warnings).toEqual([
-      'docker-credential-failing get failed (exit status 1) (credsStore of ~/.docker/config.json); going on without its credentials',
+      'docker-credential-failing get failed (exit status 1): the keychain is locked: {"Secret":"REDACTED"} (credsStore of ~/.docker/config.json); going on without its credentials',
     ]);
   });
 

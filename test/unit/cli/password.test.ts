@@ -19,6 +19,7 @@ describe('a password from standard input', () => {
     ['secret\n', 'secret'],
     ['secret\r\n', 'secret'],
     ['secret\n\n', 'secret\n'],
+    ['\ufeffsecret\r\n', 'secret'],
     [' se cret ', ' se cret '],
     ['p\u00e4ss\u00f6\n', 'p\u00e4ss\u00f6'],
   ])('%j is %j', async (input, password) => {

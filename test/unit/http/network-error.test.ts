@@ -58,6 +58,23 @@ describe('networkError', () => {
     expect(hint).toEqual({ code });
   });
 
+  it('names those whom a certificate is for', () => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => `DNS:${name}.example`).join(', ');
+    const error = Object.assign(withCode('ERR_TLS_CERT_ALTNAME_INVALID'), {
+      cert: { subjectaltname: names },
+    });
+    expect(networkError(error, attempted).message).toMatch(
+      /another host name: it is for a\.example, b\.example, c\.example, d\.example, e\.example and 1 more$/,
+    );
+  });
+
+  it.each([
+    ['ENOTFOUND', 'check its spelling'],
+    ['ECONNREFUSED', 'check the port'],
+  ])('says what to try after %s', (code, words) => {
+    expect(networkError(withCode(code), attempted).message).toContain(words);
+  });
+
   it('looks into the causes and into the tries of several addresses', () => {
     const both = new AggregateError([withCode('ECONNREFUSED'), withCode('EHOSTUNREACH')]);
     expect(networkError(both, attempted).code).toBe('E_NETWORK');

@@ -50,6 +50,16 @@ describe('responseError', () => {
     expect(await responseError(answer(status), put)).toMatchObject({ code, retryable, status });
   });
 
+  it.each(['No required SSL certificate was sent', 'The SSL certificate error'])(
+    'hints at a client certificate where a page says: %s',
+    async (words) => {
+      const page = `<html><head><title>400 ${words}</title></head></html>`;
+      expect(await responseError(answer(400, page), put)).toMatchObject({
+        hint: { code: 'client-certificate' },
+      });
+    },
+  );
+
   it('says in one line what was tried, what came back and what to do', async () => {
     const body = JSON.stringify({ errors: [{ code: 'DENIED', message: 'access\n\u001b[31mdenied' }] });
     const error = await responseError(answer(403, body), {
@@ -114,6 +124,10 @@ describe('parseErrorBody', () => {
     ],
     ['{"errors":[{"message":"only words"}]}', 'only words'],
     ['{"errors":["odd",null,7]}', ''],
+    [
+      JSON.stringify({ errors: [{ code: 'DENIED', message: 'no', detail: `because ${'x'.repeat(300)}` }] }),
+      `DENIED: no (because ${'x'.repeat(192)}…)`,
+    ],
     ['{"details":"incorrect username or password"}', 'incorrect username or password'],
     ['{"message":"nope"}', 'nope'],
     ['{"error":"invalid_grant","error_description":"expired"}', 'invalid_grant; expired'],
