@@ -66,6 +66,8 @@ export type Hint =
   | { readonly code: 'skip-verification' }
   /** Give the client certificate that the server wants. */
   | { readonly code: 'client-certificate' }
+  /** The record that is there is of something else: keep this one elsewhere, or have that replaced. */
+  | { readonly code: 'keep-record' }
   /** Speak http. */
   | { readonly code: 'plain-http' }
   /** Allow redirects to private addresses. */

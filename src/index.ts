@@ -14,8 +14,9 @@ export {
   type ReceiptOptions,
   type ReceiptTag,
 } from './api/receipt.js';
-export { formatReceipt, parseReceipt, type RecordedTag, type RecordedTags } from './api/receipt-file.js';
-export { undo, type UndoOptions } from './api/undo.js';
+export { formatReceipt, parseReceipt } from './api/receipt-file.js';
+export type { RecordedTag, RecordedTags, Repeat } from './api/recorded.js';
+export { undo, type UndoOptions, type UndoReport } from './api/undo.js';
 export type { Guards } from './api/guards.js';
 export { digest, manifest, tags, type ImageDigest } from './api/image.js';
 export { serve, type ServeRegistryOptions } from './api/serve.js';

@@ -6,6 +6,8 @@ import { parseLocation } from '../spec/location.js';
 import { runReported } from './copy.js';
 import { printedReference } from './images.js';
 import type { CopyOptions } from './options.js';
+import type { RecordedTags } from './recorded.js';
+import { checkRepeat } from './repeat.js';
 
 /** What a plan binds its execution to. The CopyPlan of `plan()` or `planPromotion()` is one, and so is a plan file. */
 export interface Plan {
@@ -25,7 +27,13 @@ export interface PlannedTarget {
 }
 
 /** Options of {@link apply}: how to reach the registries. What to do is in the plan. */
-export type ApplyOptions = Omit<CopyOptions, 'platform' | 'includeForeign' | 'guards'>;
+export interface ApplyOptions extends Omit<CopyOptions, 'platform' | 'includeForeign' | 'guards'> {
+  /**
+   * The record of the same work, done before, which `createReceipt` is then to be given, too. E_CONFIG before anything is
+   * asked if it is of other tags or another image.
+   */
+  readonly repeatOf?: RecordedTags | undefined;
+}
 
 /**
  * Does what a plan says, if the source is still the digest that it was and each tag is still what it was (E_GUARD where
@@ -36,6 +44,12 @@ export type ApplyOptions = Omit<CopyOptions, 'platform' | 'includeForeign' | 'gu
 export async function apply(plan: Plan, options: ApplyOptions = {}): Promise<CopyReport> {
   const { source, targets, platform, includeForeign, allOrNothing } = plan;
   const expect = boundDigest(plan);
+  if (options.repeatOf !== undefined) {
+    checkRepeat(
+      options.repeatOf,
+      targets.map(({ reference }) => ({ reference, digest: expect })),
+    );
+  }
   const bound = new Map<string, TargetGuard>();
   for (const { reference, previous } of targets) {
     if (previous === undefined) continue;

@@ -1,4 +1,4 @@
-import type { CopyJob, CopyTarget, TargetGuard } from '../copy/job.js';
+import type { CopyJob, CopyTarget, SourceGuard, TargetGuard } from '../copy/job.js';
 import type { CopyReport, TargetReport } from '../copy/report.js';
 import { runCopy, type CopyOutcome } from '../copy/run.js';
 import { RegferryError, detailsOf, type ErrorCode } from '../errors.js';
@@ -44,6 +44,8 @@ export interface RunMode {
   readonly allOrNothing?: boolean;
   /** What each reference has to be now, by its printed name, in place of the options' guards; none may be missing. */
   readonly bound?: ReadonlyMap<string, TargetGuard>;
+  /** Throws what keeps an image of this digest from being copied; called before anything is written. */
+  readonly check?: SourceGuard['check'];
 }
 
 /** The work of {@link copy} and its kin. The other options are for tests. */
@@ -53,7 +55,7 @@ export async function runReported(
   options: CopyOptions & Pick<SessionOptions, 'sleep' | 'answerTimeoutMs'>,
   mode: RunMode = {},
 ): Promise<CopyReport> {
-  const { dryRun = false, allOrNothing = false, bound } = mode;
+  const { dryRun = false, allOrNothing = false, bound, check } = mode;
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
   const guards = parseGuards(options.guards);
   const session = new Session(options);
@@ -67,7 +69,7 @@ export async function runReported(
       targets: to.map((target) => ({ ...target, guard: guardOf(target, bound) ?? guards.target })),
       platform,
       includeForeign: options.includeForeign ?? false,
-      sourceGuard: guards.source,
+      sourceGuard: check === undefined ? guards.source : { ...guards.source, check },
       allOrNothing,
       dryRun,
     };

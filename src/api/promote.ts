@@ -6,6 +6,8 @@ import { isTag, parseTag, withoutUser } from '../spec/reference.js';
 import { runReported } from './copy.js';
 import type { CopyOptions, SideOptions } from './options.js';
 import { planned } from './plan.js';
+import type { RecordedTags } from './recorded.js';
+import { checkRepeat, digestCheck } from './repeat.js';
 
 /** Options of a promotion. */
 export interface PromoteOptions extends CopyOptions {
@@ -15,6 +17,11 @@ export interface PromoteOptions extends CopyOptions {
    * `source` and `target` say goes for both sides then
    */
   readonly to?: readonly string[] | undefined;
+  /**
+   * The record of the same promotion, done before, which `createReceipt` is then to be given, too. E_CONFIG before anything
+   * is written if it is of other tags or another image.
+   */
+  readonly repeatOf?: RecordedTags | undefined;
 }
 
 /**
@@ -31,7 +38,14 @@ export async function promote(
   options: PromoteOptions = {},
 ): Promise<CopyReport> {
   const targets = taggedReferences(source, tags, options.to);
-  return runReported(source, targets, sidesOf(options), { allOrNothing: true });
+  const { repeatOf } = options;
+  if (repeatOf === undefined) return runReported(source, targets, sidesOf(options), { allOrNothing: true });
+  checkRepeat(
+    repeatOf,
+    targets.map((reference) => ({ reference })),
+  );
+  const mode = { allOrNothing: true, check: digestCheck(repeatOf) };
+  return runReported(source, targets, sidesOf(options), mode);
 }
 
 /** What {@link promote} would do with the same arguments. Writes nothing. Throws PlanError as `promote` throws CopyError. */

@@ -1,15 +1,8 @@
 import { RegferryError, type Hint } from '../errors.js';
-import { isJsonObject, own, type JsonObject } from '../spec/json.js';
+import { isJsonObject, own, ownText, type JsonObject } from '../spec/json.js';
 import { parseDocument, readDigest, readFlag, readObjects, readPrevious, readReference } from './document.js';
-import { PREDICATE_TYPE, STATEMENT_TYPE, type Receipt, type ReceiptTag } from './receipt.js';
-
-/** A tag as a receipt tells of it, as far as undoing takes. */
-export type RecordedTag = Pick<ReceiptTag, 'reference' | 'digest' | 'previous' | 'changed'>;
-
-/** What undoing takes of a receipt. Every {@link Receipt} is one. */
-export interface RecordedTags {
-  readonly predicate: { readonly tags: readonly RecordedTag[] };
-}
+import { PREDICATE_TYPE, STATEMENT_TYPE, type Receipt } from './receipt.js';
+import type { RecordedTag, RecordedTags } from './recorded.js';
 
 /** A receipt as the text of a file. */
 export function formatReceipt(receipt: Receipt): string {
@@ -28,16 +21,42 @@ export function parseReceipt(text: string): RecordedTags {
   }
   const predicate = own(document, 'predicate');
   if (!isJsonObject(predicate)) throw bad('"predicate" is missing');
-  return { predicate: { tags: readObjects(predicate, 'tags', bad).map(readTag) } };
+  const startedAt = ownText(predicate, 'startedAt');
+  return {
+    predicate: {
+      tags: readObjects(predicate, 'tags', bad).map(readTag),
+      ...(startedAt === undefined ? {} : { startedAt }),
+      ...readRepeat(predicate),
+    },
+  };
 }
 
 function readTag(tag: JsonObject): RecordedTag {
+  const error = own(tag, 'error');
   return {
     reference: readReference(tag, bad),
-    digest: readDigest(tag, 'digest', bad),
+    digest: own(tag, 'digest') === null ? null : readDigest(tag, 'digest', bad),
     changed: readFlag(tag, 'changed', bad),
     ...(own(tag, 'previous') === undefined ? {} : { previous: readPrevious(tag, bad) }),
+    ...(own(tag, 'unsure') === undefined ? {} : { unsure: readFlag(tag, 'unsure', bad) }),
+    ...readAlsoWas(tag),
+    ...(error === undefined ? {} : { error }),
   };
+}
+
+function readAlsoWas(tag: JsonObject): Pick<RecordedTag, 'alsoWas'> {
+  const list = own(tag, 'alsoWas');
+  if (list === undefined) return {};
+  if (!Array.isArray(list)) throw bad('an "alsoWas" is no list');
+  return { alsoWas: list.map((previous: unknown) => readPrevious({ previous }, bad)) };
+}
+
+function readRepeat(predicate: JsonObject): Pick<RecordedTags['predicate'], 'repeat'> {
+  const repeat = own(predicate, 'repeat');
+  if (repeat === undefined) return {};
+  const [first, runs] = isJsonObject(repeat) ? [ownText(repeat, 'firstStartedAt'), own(repeat, 'runs')] : [];
+  if (first === undefined || typeof runs !== 'number') throw bad('its "repeat" is not that of a receipt');
+  return { repeat: { firstStartedAt: first, runs } };
 }
 
 function bad(why: string, cause?: unknown, hint?: Hint): RegferryError {

@@ -3,6 +3,8 @@ import { RegferryError, type ErrorCode } from '../errors.js';
 import { algorithmOf, encodedOf, parseDigest } from '../spec/digest.js';
 import { version } from '../version.js';
 import type { Guards } from './guards.js';
+import type { RecordedTags, Repeat } from './recorded.js';
+import { repeated } from './repeat.js';
 
 /** https://github.com/in-toto/attestation/blob/v1.1.0/spec/v1/statement.md */
 export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
@@ -18,11 +20,15 @@ export interface HeldGuards extends Guards {
 /** One tag in a receipt. */
 export interface ReceiptTag {
   readonly reference: string;
-  /** What it was set to or, where `error` is set, was to be set to. */
-  readonly digest: string;
+  /** What it was set to or, where `error` is set, was to be set to; null where an undo has deleted it. */
+  readonly digest: string | null;
   /** What it was before; null for absent; left out where that is not known. */
   readonly previous?: string | null;
   readonly changed: boolean;
+  /** It is not known whether the write of the tag was done. */
+  readonly unsure?: boolean;
+  /** What else the tag was when a repeat of the run looked at it, null for absent: someone moved it between the runs. */
+  readonly alsoWas?: readonly (string | null)[];
   /** What the registry said afterwards: the bytes were read back and hashed, or (nothing was written) its header was seen. */
   readonly readBack?: { readonly digest: string; readonly by: 'bytes' | 'header' };
   /** What moved for it; what several tags of a repository share counts at the first of them. */
@@ -54,6 +60,8 @@ export interface Receipt {
     };
     readonly guards: HeldGuards;
     readonly tags: readonly ReceiptTag[];
+    /** The run was done again: when the first one was, and how many there were. `previous` is what was before the first. */
+    readonly repeat?: Repeat;
     readonly requests: { readonly source: number; readonly target: number };
     readonly retries: number;
   };
@@ -65,6 +73,8 @@ export interface ReceiptOptions {
   readonly guards?: HeldGuards | undefined;
   /** When the work ended. @default now */
   readonly finishedAt?: Date | undefined;
+  /** The record of the same run, done before: what it knows of `previous` is kept. E_CONFIG for one of another run. */
+  readonly repeatOf?: RecordedTags | undefined;
 }
 
 /**
@@ -72,19 +82,20 @@ export interface ReceiptOptions {
  * its report). Throws E_USAGE for a report of which there is nothing to record: see {@link isRecordable}.
  */
 export function createReceipt(report: CopyReport, options: ReceiptOptions = {}): Receipt {
-  const { guards = {}, finishedAt = new Date() } = options;
+  const { guards = {}, finishedAt = new Date(), repeatOf } = options;
   if (!isRecordable(report)) {
     throw new RegferryError('E_USAGE', 'there is nothing to write a receipt of: no tag was set');
   }
-  const proved = report.targets.filter(isProved);
   const { reference, digest, mediaType, size } = report.source;
+  const startedAt = new Date(finishedAt.getTime() - report.durationMs).toISOString();
+  const tags = report.targets.flatMap(receiptTag);
   return {
     _type: STATEMENT_TYPE,
-    subject: proved.map((target) => ({ name: target.reference, digest: digestSet(target.digest) })),
+    subject: subjectsOf(report),
     predicateType: PREDICATE_TYPE,
     predicate: {
       tool: { name: 'regferry', version },
-      startedAt: new Date(finishedAt.getTime() - report.durationMs).toISOString(),
+      startedAt,
       finishedAt: finishedAt.toISOString(),
       complete: report.ok,
       source: {
@@ -94,16 +105,30 @@ export function createReceipt(report: CopyReport, options: ReceiptOptions = {}):
         ...(size === undefined ? {} : { size }),
       },
       guards: withoutAbsent(guards),
-      tags: report.targets.flatMap(receiptTag),
+      ...(repeatOf === undefined ? { tags } : repeated(repeatOf, tags, startedAt)),
       requests: { ...report.requests },
       retries: report.retries,
     },
   };
 }
 
-/** True when all went well or some tag moved, and at least one is proved to be what it was to be. */
+/** True when some tag was written, or may have been, and when all went well and some tag is what it was to be. */
 export function isRecordable(report: CopyReport): boolean {
-  return report.targets.some(isProved) && (report.ok || report.targets.some(({ changed }) => changed));
+  if (report.dryRun === true) return false;
+  return report.targets.some(isWritten) || (report.ok && report.targets.some(isProved));
+}
+
+function isWritten({ changed, unsure }: TargetReport): boolean {
+  return changed || unsure === true;
+}
+
+/** What is proved; where nothing is, what was written or deleted, since a statement has to be about something. */
+function subjectsOf({ targets, source }: CopyReport): Receipt['subject'] {
+  const proved = targets.filter(isProved);
+  return (proved.length > 0 ? proved : targets.filter(isWritten)).flatMap((target) => {
+    const what = target.digest ?? target.previous ?? source.digest;
+    return what === undefined ? [] : [{ name: target.reference, digest: digestSet(what) }];
+  });
 }
 
 type ProvedTarget = TargetReport & { readonly digest: string; readonly verified: 'bytes' | 'header' };
@@ -119,15 +144,17 @@ function digestSet(text: string): Record<string, string> {
 }
 
 function receiptTag(target: TargetReport): ReceiptTag[] {
-  const { reference, digest, previous, changed, verified, blobs, manifests, bytes, error } = target;
-  if (digest === undefined) return [];
+  const { reference, previous, changed, unsure, verified, blobs, manifests, bytes, error } = target;
+  const digest = target.digest ?? (target.deleted === true ? null : undefined);
+  if (digest === undefined || target.left === true) return [];
   return [
     {
       reference,
       digest,
       ...(previous === undefined ? {} : { previous }),
       changed,
-      ...(verified === undefined ? {} : { readBack: { digest, by: verified } }),
+      ...(unsure === true ? { unsure } : {}),
+      ...(verified === undefined || digest === null ? {} : { readBack: { digest, by: verified } }),
       moved: { blobs: { ...blobs }, manifests: { ...manifests }, bytes: { ...bytes } },
       ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
     },

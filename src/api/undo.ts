@@ -1,81 +1,94 @@
 import { emptyTargetReport, type CopyReport, type TargetReport } from '../copy/report.js';
 import { RegferryError } from '../errors.js';
 import { parseDigest } from '../spec/digest.js';
-import { formatLocation, parseLocation } from '../spec/location.js';
+import { parseLocation } from '../spec/location.js';
 import type { ApplyOptions } from './apply.js';
 import { CopyError, failureOf, runReported } from './copy.js';
-import { printedReference } from './images.js';
 import { eitherSide } from './promote.js';
-import type { RecordedTag, RecordedTags } from './receipt-file.js';
+import type { RecordedTag, RecordedTags } from './recorded.js';
+import { removeTags, type Removed } from './removals.js';
+import { checkRepeat } from './repeat.js';
 import { Session } from './session.js';
+import { recordedOf, taskOf, type Step, type Task } from './undo-task.js';
 
-/** Options of {@link undo}: how to reach the registries of the tags; what `source` and `target` say goes for both. */
-export type UndoOptions = ApplyOptions;
+/** Options of {@link undo}: how to reach the registries of the tags; what `source` and `target` say goes for both sides. */
+export interface UndoOptions extends ApplyOptions {
+  /**
+   * Delete the tags that were absent before, by name, where the registry can and if they still are what the receipt says.
+   * Asks for the scope `delete`, which nothing else does. @default false: they are left
+   */
+  readonly deleteNewTags?: boolean | undefined;
+  /** Look at everything, write nothing: `changed` says what would be. @default false */
+  readonly dryRun?: boolean | undefined;
+}
+
+/** What an undo did, tag by tag: those that the recorded run had moved. */
+export interface UndoReport extends CopyReport {
+  /** Tags that were absent before, and are left as they are. */
+  readonly left: readonly string[];
+  /** Tags that the recorded run had not moved: there is nothing to put back. */
+  readonly unmoved: readonly string[];
+}
 
 /**
  * Puts the tags that a receipt says have moved back to where they were. Nothing is written unless each of them is still
  * what the receipt says (or is back already; else E_GUARD) and all that they were is still there (else E_NOT_FOUND).
- * A tag that was absent before is left as it is, with E_UNSUPPORTED, and does not keep the others from being put back:
- * registries cannot delete a tag alone. Throws CopyError when anything was left or failed.
+ * A tag that was absent before is left as it is, which is no failure, or deleted where `deleteNewTags` says so
+ * (E_UNSUPPORTED where the registry cannot). One of which it is not known what it was is E_UNSUPPORTED, and does not keep
+ * the others from being put back. Throws CopyError when anything failed.
  */
-export async function undo(receipt: RecordedTags, given: UndoOptions = {}): Promise<CopyReport> {
-  const moved = receipt.predicate.tags
-    .filter(({ changed }) => changed)
-    .map((tag) => ({ ...tag, reference: printedReference(tag.reference) }));
-  const side = eitherSide(given.source, given.target);
-  const options = { ...given, source: side, target: side };
-  await refuseSharedLogin(moved, options);
-  const steps = stepsOf(moved);
-  // What one step has written is not taken back when the next one fails, so all of them are tried dry first.
-  const rehearsed = steps.length > 1 ? await takeAll(steps, options, true) : [];
-  const isSound = rehearsed.every(({ ok }) => ok);
-  const done = isSound ? await takeAll(steps, options, false) : [];
-  const outcomes = (isSound ? done : rehearsed.filter(({ ok }) => !ok)).flatMap(({ targets }) => targets);
-  const report: CopyReport = {
+export async function undo(receipt: RecordedTags, given: UndoOptions = {}): Promise<UndoReport> {
+  const { deleteNewTags = false, dryRun = false, ...rest } = given;
+  const side = eitherSide(rest.source, rest.target);
+  const options = { ...rest, source: side, target: side };
+  const task = taskOf(receipt, deleteNewTags);
+  await refuseSharedLogin(task.moved, options);
+  if (options.repeatOf !== undefined) checkRepeat(options.repeatOf, recordedOf(task));
+  const { outcomes, reports } = await work(task, options, dryRun);
+  const targets = task.moved.map((tag) => outcomeOf(tag, outcomes, task));
+  const report: UndoReport & { ok: boolean } = {
     ok: true,
-    source: sourceOf(steps, [...rehearsed, ...done]),
-    targets: moved.map((tag) => outcomeOf(tag, outcomes)),
-    ...totalsOf([...rehearsed, ...done]),
+    source: sourceOf(task.steps, reports),
+    targets,
+    left: targets.filter(({ left }) => left === true).map(({ reference }) => reference),
+    unmoved: task.unmoved.map(({ reference }) => reference),
+    ...(dryRun ? { dryRun } : {}),
+    ...totalsOf(reports),
   };
-  const failure = failureOfUndo(
-    report,
-    new Set(steps.flatMap(({ tags }) => tags).map(({ reference }) => reference)),
-  );
+  const failure = failureOfUndo(report, task);
   if (failure === undefined) return report;
   report.ok = false;
   throw new CopyError(failure, report);
 }
 
-/** One image to go back to, and the tags of its repository that were it. */
-interface Step {
-  readonly source: string;
-  readonly tags: RecordedTag[];
-}
+type Part = Removed & Partial<CopyReport>;
 
-function stepsOf(tags: readonly RecordedTag[]): readonly Step[] {
-  const steps = new Map<string, Step>();
-  for (const tag of tags) {
-    if (typeof tag.previous !== 'string') continue;
-    const source = inSameRepository(tag.reference, tag.previous);
-    const step = steps.get(source);
-    if (step === undefined) steps.set(source, { source, tags: [tag] });
-    else step.tags.push(tag);
+/** Takes the steps, then deletes; everything is looked at before the first of several is written. */
+async function work(
+  { steps, removals }: Task,
+  options: ApplyOptions,
+  dryRun: boolean,
+): Promise<{ readonly outcomes: readonly TargetReport[]; readonly reports: readonly Part[] }> {
+  const reports: Part[] = [];
+  const pass = async (dry: boolean): Promise<readonly TargetReport[]> => {
+    const taken = await takeAll(steps, options, dry);
+    reports.push(...taken);
+    const stopped = !dry && taken.some(({ ok }) => !ok);
+    const removed = removals.length === 0 || stopped ? undefined : await removeTags(removals, options, dry);
+    if (removed !== undefined) reports.push(removed);
+    return [...taken, ...(removed === undefined ? [] : [removed])].flatMap(({ targets }) => targets);
+  };
+  // What one step has written is not taken back when the next one fails, so all of them are tried dry first.
+  if (dryRun || steps.length + removals.length > 1) {
+    const looked = await pass(true);
+    const failed = looked.filter(({ error }) => error !== undefined);
+    if (dryRun || failed.length > 0) return { outcomes: dryRun ? looked : failed, reports };
   }
-  return [...steps.values()];
-}
-
-function inSameRepository(reference: string, text: string): string {
-  const digest = parseDigest(text);
-  const location = parseLocation(reference);
-  if (location.kind === 'layout') {
-    return formatLocation({ kind: 'layout', folder: location.folder, digest });
-  }
-  const { registry, repository } = location.reference;
-  return formatLocation({ kind: 'registry', reference: { registry, repository, digest } });
+  return { outcomes: await pass(false), reports };
 }
 
 /** A login goes to one registry, though each step is a call by itself. Throws E_USAGE. */
-async function refuseSharedLogin(tags: readonly RecordedTag[], options: UndoOptions): Promise<void> {
+async function refuseSharedLogin(tags: readonly RecordedTag[], options: ApplyOptions): Promise<void> {
   const session = new Session(options);
   try {
     session.checkTargets(tags.map(({ reference }) => parseLocation(reference)));
@@ -87,7 +100,7 @@ async function refuseSharedLogin(tags: readonly RecordedTag[], options: UndoOpti
 /** Step by step; what is written for good ends with the first that fails. */
 async function takeAll(
   steps: readonly Step[],
-  options: UndoOptions,
+  options: ApplyOptions,
   dryRun: boolean,
 ): Promise<readonly CopyReport[]> {
   const reports: CopyReport[] = [];
@@ -99,10 +112,13 @@ async function takeAll(
   return reports;
 }
 
-async function take(step: Step, options: UndoOptions, dryRun: boolean): Promise<CopyReport> {
+async function take(step: Step, options: ApplyOptions, dryRun: boolean): Promise<CopyReport> {
   const references = step.tags.map(({ reference }) => reference);
   const bound = new Map(
-    step.tags.map(({ reference, digest }) => [reference, { is: parseDigest(digest), orDone: true }] as const),
+    step.tags.map(
+      ({ reference, digest }) =>
+        [reference, { is: digest === null ? null : parseDigest(digest), orDone: true }] as const,
+    ),
   );
   const mode = { dryRun, allOrNothing: true, bound };
   try {
@@ -125,46 +141,52 @@ function unreadable(step: Step, reference: string, cause: RegferryError): Regfer
   return new RegferryError('E_NOT_FOUND', message, { side: 'target', cause });
 }
 
-function outcomeOf(tag: RecordedTag, outcomes: readonly TargetReport[]): TargetReport {
-  const { reference, previous } = tag;
+function outcomeOf(tag: RecordedTag, outcomes: readonly TargetReport[], task: Task): TargetReport {
+  const { reference, digest, previous } = tag;
   const found = outcomes.find((outcome) => outcome.reference === reference);
   if (found !== undefined) return found;
-  if (typeof previous === 'string') {
+  const empty = emptyTargetReport(reference);
+  if (typeof previous === 'string' || task.removals.some((removal) => removal.reference === reference)) {
     const failed = outcomes.find(({ error }) => error !== undefined);
     const message = `${reference} was left as it is, because of ${failed?.reference ?? 'another tag'}`;
     const error = new RegferryError(failed?.error?.code ?? 'E_GUARD', message, {
       side: 'target',
       cause: failed?.error,
     });
-    return { ...emptyTargetReport(reference), digest: previous, error };
+    return { ...empty, ...(typeof previous === 'string' ? { digest: previous } : {}), error };
   }
-  const message =
-    previous === null
-      ? `${reference} was absent before, and is left as it is: registries cannot delete a tag alone`
-      : `${reference} is left as it is: what it was before is not known`;
-  return { ...emptyTargetReport(reference), error: new RegferryError('E_UNSUPPORTED', message) };
+  if (previous === null)
+    return { ...empty, previous: digest, ...(digest === null ? { deleted: true } : { left: true }) };
+  const message = `${reference} is left as it is: what it was before is not in the receipt`;
+  return { ...empty, error: new RegferryError('E_UNSUPPORTED', message) };
 }
 
-/** Tags that cannot be put back count only if all of those that can be were. */
-function failureOfUndo(report: CopyReport, restorable: ReadonlySet<string>): RegferryError | undefined {
-  const canBe = ({ reference }: TargetReport): boolean => restorable.has(reference);
+/** Tags that cannot be put back or deleted count only if all of those that can be were put back. */
+function failureOfUndo(report: CopyReport, { steps }: Task): RegferryError | undefined {
+  const restorable = new Set(steps.flatMap(({ tags }) => tags).map(({ reference }) => reference));
+  const canBe = ({ reference, error }: TargetReport): boolean =>
+    restorable.has(reference) || (error !== undefined && error.code !== 'E_UNSUPPORTED');
   const failure = failureOf({ ...report, targets: report.targets.filter(canBe) }, true);
   if (failure !== undefined) return failure;
-  const left = report.targets.filter((target) => !canBe(target));
-  if (left.length <= 1) return left[0]?.error;
-  const which = left.map(({ reference }) => reference).join(', ');
-  const message = `${left.length} of ${report.targets.length} tags cannot be put back, and were left as they are: ${which}`;
-  return new RegferryError('E_UNSUPPORTED', message, { cause: left[0]?.error });
+  const failed = report.targets.filter((target) => !canBe(target) && target.error !== undefined);
+  const [first] = failed;
+  if (failed.length <= 1) return first?.error;
+  const code = failed.every(({ error }) => error?.code === first?.error?.code)
+    ? first?.error?.code
+    : undefined;
+  const which = failed.map(({ reference }) => reference).join(', ');
+  const message = `${failed.length} of ${report.targets.length} tags were left as they are: ${which}`;
+  return new RegferryError(code ?? 'E_PARTIAL', message, { cause: first?.error });
 }
 
-function sourceOf(steps: readonly Step[], reports: readonly CopyReport[]): CopyReport['source'] {
-  const [only] = reports;
-  if (steps.length === 1 && only !== undefined) return only.source;
+function sourceOf(steps: readonly Step[], reports: readonly Part[]): CopyReport['source'] {
+  const only = reports.find(({ source }) => source !== undefined)?.source;
+  if (steps.length === 1 && only !== undefined) return only;
   return { reference: steps.map(({ source }) => source).join(', ') };
 }
 
-function totalsOf(reports: readonly CopyReport[]): Pick<CopyReport, 'requests' | 'retries' | 'durationMs'> {
-  const sum = (of: (report: CopyReport) => number): number =>
+function totalsOf(reports: readonly Part[]): Pick<CopyReport, 'requests' | 'retries' | 'durationMs'> {
+  const sum = (of: (report: Part) => number): number =>
     reports.reduce((total, report) => total + of(report), 0);
   return {
     requests: {

@@ -34,6 +34,8 @@ function worded(hint: Hint, spell: Spell): string {
       return asLastResort(spell);
     case 'client-certificate':
       return `give the client certificate that it wants by ${spell('cert-file')} and ${spell('key-file')}`;
+    case 'keep-record':
+      return 'name another file by --receipt, or have this one replaced with --overwrite-receipt';
     case 'plain-http':
       return `for a registry over plain http there is ${spell('plain-http')}`;
     case 'allow-private':

@@ -62,6 +62,10 @@ export interface Copying<O> {
   readonly summary?: (target: TargetReport, report: CopyReport) => string;
   /** What stderr says of all targets together, in place of a line for each. */
   readonly overall?: (report: CopyReport) => string;
+  /** What stderr says in the end, of what nothing was done with. */
+  readonly rest?: (report: CopyReport) => string[];
+  /** What stdout says after a dry run. */
+  readonly plan?: (report: CopyReport) => string[];
   /** Keeps a record of what was done, also of what was done before a failure. Throws what kept it from that. */
   readonly record?: (report: CopyReport) => Promise<void>;
 }
@@ -89,6 +93,7 @@ export async function runCopying<O extends CommonOptions>(
     throw error;
   }
   if (call.settings.json) await call.stdout.line(jsonText(copyDocument(report)));
+  else if (report.dryRun === true && copying.plan !== undefined) await tellPlan(call, copying.plan(report));
   else await tellReport(call, report, copying);
 }
 
@@ -125,8 +130,10 @@ async function tellReport<O>(call: Call, report: CopyReport, copying: Copying<O>
   const { summary = targetSummary, overall } = copying;
   for (const target of report.targets) {
     // Where the source failed, a target may have no error of its own and still not have the image.
-    if (target.error !== undefined || (!report.ok && target.verified === undefined)) continue;
-    await call.stdout.line(targetLine(target));
+    const isDone = target.verified !== undefined || target.left === true || target.deleted === true;
+    if (target.error !== undefined || (!report.ok && !isDone)) continue;
+    // A tag that was left or deleted has not got the image.
+    if (target.digest !== undefined) await call.stdout.line(targetLine(target));
     if (overall !== undefined) continue;
     call.log.write('info', summary(target, report), {
       event: 'target',
@@ -139,6 +146,7 @@ async function tellReport<O>(call: Call, report: CopyReport, copying: Copying<O>
       durationMs: report.durationMs,
     });
   }
+  for (const line of copying.rest?.(report) ?? []) call.log.write('info', line);
   if (overall === undefined || report.targets.length === 0) return;
   call.log.write('info', overall(report), { event: 'summary', durationMs: report.durationMs });
 }

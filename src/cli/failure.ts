@@ -54,7 +54,9 @@ export function failureLines(failure: Failure, twoSided: boolean): string[] {
   for (const target of targets) {
     if (target.error === undefined || target.error.code === 'E_ABORTED') continue;
     if (target.error.message === failure.error.message) continue;
-    lines.push(`${target.reference}: ${advised(target.error, twoSided)}`);
+    const text = advised(target.error, twoSided);
+    // Many messages begin with what they are about.
+    lines.push(text.startsWith(target.reference) ? text : `${target.reference}: ${text}`);
   }
   return [...lines, errorLine(failure.error, twoSided)];
 }

@@ -40,7 +40,7 @@ export function stepSummary(title: string, report: CopyReport, at: Date = new Da
     escaped(target.reference),
     code(previousText(target)),
     nowText(target),
-    escaped(movedText(target)),
+    movedCell(target),
   ]);
   return [
     `### ${title}`,
@@ -55,8 +55,19 @@ export function stepSummary(title: string, report: CopyReport, at: Date = new Da
 
 function nowText(target: TargetReport): string {
   if (target.error !== undefined) return escaped(`not set: ${advised(target.error, true)}`);
+  if (target.left === true) return `${code(previousText(target))}, left as it is`;
+  if (target.deleted === true) return `${code('absent')}${target.changed ? '' : ', as it was'}`;
   if (target.digest === undefined) return '';
   return `${code(target.digest)}${target.changed ? '' : ', as it was'}`;
+}
+
+/** What moved for a tag: the tag itself, if nothing else. */
+function movedCell(target: TargetReport): string {
+  const { changed, deleted } = target;
+  const content = movedText(target);
+  if (!changed) return content === '' ? 'nothing' : escaped(content);
+  const what = deleted === true ? 'the tag, deleted' : 'the tag';
+  return content === '' ? what : `${what}; ${escaped(content)}`;
 }
 
 function movedText({ blobs, bytes }: TargetReport): string {

@@ -39,7 +39,8 @@ export function errorDocument(
 
 /** The document of a copy. */
 export function copyDocument(report: CopyReport, failure?: Failure): object {
-  return documentOf(report, report.targets.map(targetDocument), failure);
+  const { left, unmoved, dryRun } = report;
+  return { ...documentOf(report, report.targets.map(targetDocument), failure), left, unmoved, dryRun };
 }
 
 /** The document of a dry run: that of a copy, with what would be done in place of what was. */
@@ -77,6 +78,7 @@ function documentOf(report: CopyReport | CopyPlan, targets: object[], failure: F
 
 function targetDocument(target: TargetReport): object {
   const { reference, digest, changed, previous, blobs, manifests, bytes, verified, error } = target;
+  const { unsure, left, deleted } = target;
   return {
     reference,
     digest,
@@ -86,6 +88,9 @@ function targetDocument(target: TargetReport): object {
     manifests,
     bytes,
     verified,
+    unsure,
+    left,
+    deleted,
     error: error === undefined ? undefined : errorDocument(error, true),
   };
 }

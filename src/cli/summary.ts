@@ -106,7 +106,8 @@ function tagPlanLine(target: TargetPlan): string {
   return `target ${reference}: ${tagMove(target, digest)}; blobs ${moved}`;
 }
 
-const NOTHING_WRITTEN = 'nothing was written: this was a dry run';
+/** The last line of every dry run. */
+export const NOTHING_WRITTEN = 'nothing was written: this was a dry run';
 
 /** What a copy would do, for a person: the source, and each target with its tag, blobs and manifests. */
 export function planText(plan: CopyPlan): string[] {

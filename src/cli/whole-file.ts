@@ -54,6 +54,12 @@ export class WholeFile {
   }
 }
 
+/** The text of a plain file; undefined where there is none, or something else, as /dev/stdout. Throws as {@link readTextFile}. */
+export async function readIfThere(path: string): Promise<string | undefined> {
+  const stats = await stat(path).catch(() => undefined);
+  return stats?.isFile() === true ? readTextFile(path) : undefined;
+}
+
 /** The text of a file that the user named. Throws E_CONFIG when it cannot be read. */
 export async function readTextFile(path: string): Promise<string> {
   try {

@@ -181,6 +181,12 @@ export class LayoutStore implements ContentTarget {
     );
   }
 
+  /** Takes the name from its index.json entry; the image stays in the list. */
+  async untag(tag: string, op: Op = {}): Promise<void> {
+    throwIfAborted(op.signal);
+    await this.#updateIndex((index) => index.deleteTag(tag));
+  }
+
   async #putBytes({ descriptor, bytes }: Manifest, op: Op): Promise<void> {
     await this.put(descriptor, () => Promise.resolve(Readable.from([bytes], { objectMode: false })), {
       signal: op.signal,

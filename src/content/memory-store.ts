@@ -65,14 +65,8 @@ export class MemoryStore implements ContentTarget {
     await settled(op);
     const manifest = this.#find(key);
     if (manifest === undefined) return undefined;
-    if (
-      'digest' in key &&
-      key.size !== undefined &&
-      key.size >= 0 &&
-      key.size !== manifest.bytes.byteLength
-    ) {
-      return undefined;
-    }
+    const { size = -1 } = 'digest' in key ? key : {};
+    if (size >= 0 && size !== manifest.bytes.byteLength) return undefined;
     return manifest.descriptor;
   }
 
@@ -154,6 +148,11 @@ export class MemoryStore implements ContentTarget {
     parseTag(tag);
     await this.putManifest(manifest, op);
     this.#tags.set(tag, manifest.descriptor.digest);
+  }
+
+  async untag(tag: string, op: Op = {}): Promise<void> {
+    await settled(op);
+    this.deleteTag(tag);
   }
 
   /** The bytes of a blob. One that came in blocks is put together at the first call, and there twice for that moment. */

@@ -153,4 +153,9 @@ export interface ContentTarget extends ContentSource {
   putManifest(manifest: Manifest, options?: PutManifestOptions): Promise<void>;
   /** Writes a manifest under a tag, exactly these bytes. */
   tag(manifest: Manifest, tag: string, op?: Op): Promise<void>;
+  /**
+   * Removes a tag by its name and leaves what it names, other tags of that included; one that is not there is no failure.
+   * Throws E_UNSUPPORTED where a registry cannot. Left out by stores that never can.
+   */
+  untag?(tag: string, op?: Op): Promise<void>;
 }

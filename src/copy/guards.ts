@@ -16,6 +16,7 @@ export async function checkSource(
 ): Promise<void> {
   const name = nameOf(job);
   const { digest } = root.manifest.descriptor;
+  guard.check?.(digest);
   if (guard.digest !== undefined && guard.digest !== digest) {
     throw broken(`the source has to be ${guard.digest}, but ${name} is ${digest}`, 'source');
   }

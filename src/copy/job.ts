@@ -21,6 +21,8 @@ export interface SourceGuard {
   readonly digest?: Digest | undefined;
   /** Platforms that it has to hold. */
   readonly platforms?: readonly Platform[] | undefined;
+  /** Throws what else keeps an image of this digest from being copied. */
+  readonly check?: ((digest: Digest) => void) | undefined;
 }
 
 /** One reference to write: a repository, and the tag in it; without a tag the image is pushed by digest alone. */

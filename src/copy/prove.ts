@@ -3,7 +3,7 @@ import { RegferryError, isRegferryError, throwIfAborted } from '../errors.js';
 import type { Lanes } from './lanes.js';
 
 /** How long a registry may go on showing the old state after a write, in steps; 7.7 s in all. */
-const WAITS_MS = [200, 500, 1000, 2000, 4000] as const;
+export const READ_BACK_WAITS_MS = [200, 500, 1000, 2000, 4000] as const;
 
 /** What a tag was before: a digest, absent (null), or not known. */
 export type Previous = string | null | undefined;
@@ -37,7 +37,7 @@ export async function prove(proof: Proof): Promise<void> {
   const { expected, reference, signal } = proof;
   const { digest, mediaType } = expected.descriptor;
   let found: Manifest | undefined;
-  for (const wait of [...WAITS_MS, undefined]) {
+  for (const wait of [...READ_BACK_WAITS_MS, undefined]) {
     found = await readBack(proof);
     // Bytes, not digests: a registry may know a tag's manifest by another algorithm than the source did.
     if (found?.bytes.equals(expected.bytes) === true) {

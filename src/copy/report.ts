@@ -23,6 +23,12 @@ export interface TargetReport {
   bytes: { copied: number; mounted: number; skipped: number };
   /** `bytes` after a read-back that was hashed here; `header` when nothing had to be written. */
   verified?: 'bytes' | 'header';
+  /** True when a write of the tag was sent, and it is not known whether it was done. */
+  unsure?: boolean;
+  /** Undo alone: the tag was absent before, and is left as it is. */
+  left?: boolean;
+  /** Undo alone: the tag was absent before, and is so again. */
+  deleted?: boolean;
   error?: RegferryError;
 }
 
@@ -42,6 +48,12 @@ export interface CopyReport {
   ok: boolean;
   source: { reference: string; digest?: string; mediaType?: string; size?: number };
   targets: TargetReport[];
+  /** Undo alone: tags that were absent before, and were left as they are. */
+  left?: readonly string[];
+  /** Undo alone: tags that the recorded run had not moved, so that there is nothing to put back. */
+  unmoved?: readonly string[];
+  /** Undo alone: nothing was written; `changed` says what would be. */
+  dryRun?: boolean;
   /** Set when the copy failed as a whole, before or beside its targets. */
   error?: RegferryError;
   requests: { source: number; target: number };

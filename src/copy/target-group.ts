@@ -9,6 +9,7 @@ import { emptyTargetReport, settle, type TargetReport } from './report.js';
 import type { Shared } from './destination.js';
 import { RepositoryCopy } from './repository-copy.js';
 import type { RepositoryMemory } from './repository-memory.js';
+import { sentWrite } from './sent-write.js';
 import { lookUp, tagState, type Entry, type TagState } from './tag-state.js';
 import type { Lanes } from './lanes.js';
 import type { Node } from './walk.js';
@@ -90,6 +91,7 @@ export class TargetGroup {
 
   /** Finds out which references have to be written, and whether their guards hold. Never rejects. */
   async examine(root: Node): Promise<void> {
+    for (const { report } of this.#entries) report.digest = root.manifest.descriptor.digest;
     await this.#reporting(async () => {
       await this.#states;
       for (const entry of this.#entries) await this.#examineOne(entry, root);
@@ -178,7 +180,6 @@ export class TargetGroup {
     const { target, report } = entry;
     const { descriptor } = root.manifest;
     const { digest } = descriptor;
-    report.digest = digest;
     const certainty = certaintyOf(this.#shared.job);
     if (target.tag === undefined) entry.state = await lookUp(this.#store, descriptor, this.#op, certainty);
     const guard = brokenGuard(target, entry.state, digest);
@@ -199,11 +200,11 @@ export class TargetGroup {
     const { manifest } = root;
     throwIfAborted(this.#shared.job.signal);
     const { tag } = target;
-    await content.publish(root, () =>
+    const write = (): Promise<void> =>
       tag === undefined
         ? this.#store.putManifest(manifest, { ...this.#op, root: true })
-        : this.#store.tag(manifest, tag, this.#op),
-    );
+        : this.#store.tag(manifest, tag, this.#op);
+    await content.publish(root, () => sentWrite(report, write));
     const { digest } = manifest.descriptor;
     const { previous } = report;
     const { job } = this.#shared;

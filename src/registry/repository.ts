@@ -20,6 +20,7 @@ import type { RegistryClient } from './client.js';
 import type { RepositoryContext } from './context.js';
 import { putManifest } from './manifest-push.js';
 import { fetchManifest, resolveManifest } from './manifests.js';
+import { deleteTag } from './tag-removal.js';
 import { listTags } from './tags.js';
 import { uploadBlob, type UploadPolicy } from './upload.js';
 
@@ -100,5 +101,9 @@ export class Repository implements ContentTarget {
 
   async tag(manifest: Manifest, tag: string, op: Op = {}): Promise<void> {
     return putManifest(this.#context, manifest, parseTag(tag), op);
+  }
+
+  async untag(tag: string, op: Op = {}): Promise<void> {
+    return deleteTag(this.#context, parseTag(tag), op);
   }
 }

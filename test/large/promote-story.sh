@@ -78,8 +78,19 @@ regferry promote --undo third.json
 is "$(now "$prod:prod")" "$tested"
 
 step a tag that was absent before is named, and left
-ends_with 6 regferry promote --undo second.json 2>left.log
-grep -q "$prod:v2 was absent before" left.log || fail "it does not say why: $(cat left.log)"
+regferry promote --undo second.json 2>left.log
+grep -q "$prod:v2: was absent before" left.log || fail "it does not say so: $(cat left.log)"
+grep -q "$prod:prod: is $tested already" left.log || fail "it does not say what was right: $(cat left.log)"
 is "$(now "$prod:v2")" "$next"
+
+step the job is run again: its receipt still knows what was there before
+regferry promote --to "$prod" --receipt job.json "$third" prod
+regferry promote --to "$prod" --receipt job.json "$third" prod 2>job.log
+grep -q 'this was a repeat' job.log || fail "it does not say so: $(cat job.log)"
+ends_with 2 regferry promote --to "$prod" --receipt job.json "$second" prod
+regferry promote --undo --dry-run job.json | grep -q "would be put back to $tested" || fail 'no rehearsal'
+is "$(now "$prod:prod")" "$(now "$third")"
+regferry promote --undo job.json
+is "$(now "$prod:prod")" "$tested"
 
 printf '\nthe story is told\n'

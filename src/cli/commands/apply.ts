@@ -1,12 +1,16 @@
 import { command, type Command } from '../command.js';
 import { copyingCall, copyingFailure, copyingOptions, type CopyingValues, runCopying } from '../copying.js';
-import { receiptOption, recording } from '../record.js';
+import {
+  checkReceiptOptions,
+  overwriteReceiptOption,
+  receiptOption,
+  type ReceiptValues,
+  recording,
+} from '../record.js';
 import { tagSummary } from '../summary.js';
 import { readTextFile } from '../whole-file.js';
 
-interface ApplyValues extends CopyingValues {
-  receipt: string;
-}
+interface ApplyValues extends CopyingValues, ReceiptValues {}
 
 /** `regferry apply`: what a plan says, if nothing has moved since. */
 export const applyCommand: Command = command<ApplyValues>({
@@ -22,20 +26,22 @@ export const applyCommand: Command = command<ApplyValues>({
     ['regferry promote --dry-run --plan-out plan.json r.example.com/app:1234 prod', 'plan it, look at it'],
     ['regferry apply --receipt receipt.json plan.json', 'do it, and keep a record'],
   ],
-  options: { receipt: receiptOption, ...copyingOptions },
+  options: { receipt: receiptOption, 'overwrite-receipt': overwriteReceiptOption, ...copyingOptions },
   twoSided: true,
   whenInterrupted: 'each tag is what it was or what it was to become; the same command again does the rest',
   // What was to be copied is in the plan, not among the arguments.
   failureDocument: (args, failure) => copyingFailure(args.slice(1), failure),
   async run(call, values) {
+    checkReceiptOptions(values, 'apply');
     const [file = ''] = call.args;
     const text = await readTextFile(file);
     const { api, options } = await copyingCall(call, values);
     const plan = api.parsePlan(text);
     const guards = { expect: plan.source.digest, unmovedSince: 'plan' } as const;
-    const what = { api, title: 'regferry apply', receipt: values.receipt, guards };
-    await recording(call, what, async (record) => {
-      const work = (all: typeof options) => api.apply(plan, all);
+    const overwrite = values['overwrite-receipt'];
+    const what = { api, title: 'regferry apply', receipt: values.receipt, overwrite, guards };
+    await recording(call, what, async (record, repeatOf) => {
+      const work = (all: typeof options) => api.apply(plan, { ...all, repeatOf });
       await runCopying(call, values, options, { work, summary: tagSummary, record });
     });
   },

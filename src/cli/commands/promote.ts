@@ -1,32 +1,19 @@
 import type { PromoteOptions } from '../../api/promote.js';
 import type { Api } from '../api.js';
 import { type Call, command, type Command } from '../command.js';
-import {
-  copyingCall,
-  copyingFailure,
-  copyingOptions,
-  type CopyingValues,
-  runCopying,
-  runPlanning,
-} from '../copying.js';
+import { copyingCall, copyingFailure, copyingOptions, runCopying, runPlanning } from '../copying.js';
 import { guardOptions, guardsOf, type GuardValues } from '../guard-options.js';
 import { flag, list, text, type Values } from '../option.js';
 import { planOutOf, planOutOption } from '../plan-option.js';
-import { receiptOption, recording } from '../record.js';
+import { checkReceiptOptions, overwriteReceiptOption, receiptOption, recording } from '../record.js';
 import { tagSummary } from '../summary.js';
+import { type UndoValues, undoing } from '../undoing.js';
 import { usageError } from '../usage-error.js';
-import { readTextFile } from '../whole-file.js';
 
-interface PromoteValues extends CopyingValues, GuardValues {
+interface PromoteValues extends UndoValues, GuardValues {
   to: readonly string[];
-  'dry-run': boolean;
   'plan-out': string;
-  receipt: string;
-  undo: string;
 }
-
-/** What is said about what to promote, which an undo takes from its receipt. */
-const promotionOnly = ['to', 'expect', 'if-target', 'no-clobber', 'require-platform', 'dry-run', 'plan-out'];
 
 /** `regferry promote`: points tags at an image that is in a registry already. */
 export const promoteCommand: Command = command<PromoteValues>({
@@ -35,7 +22,8 @@ export const promoteCommand: Command = command<PromoteValues>({
   description: [
     "Sets tags on exactly the image that SOURCE is, without pulling it: in SOURCE's own repository, or with --to in others, where what is missing is copied first. All content is everywhere before the first tag moves, and none moves if anything failed until then. Each tag is looked at once more just before it is written, and read back after.",
     'Guards say what has to hold, or nothing is written and the exit code is 8. A tag that cannot be looked at is never taken for absent.',
-    '--undo puts the tags of a receipt back where they were, if they are still what the receipt says. A tag that was absent before is left, since registries cannot delete a tag alone (exit code 6).',
+    '--undo puts the tags of a receipt back where they were, if they are still what the receipt says. It says of each what it did, and --dry-run what it would do. A tag that was absent before is left; --delete-new-tags deletes it by its name, where the registry can.',
+    'A receipt that is there already is kept: if it is of the same promotion, this is a repeat, and what the tags were before the first run stays in it; else the exit code is 2, unless --overwrite-receipt is given.',
     'In GitHub Actions the outputs digest, changed and previous and the summary of the job are filled in. Prints one line a tag: registry/repository:tag@sha256:…',
   ],
   arguments: { usage: '<source> <tag...>', missing: [], most: Infinity },
@@ -57,14 +45,19 @@ export const promoteCommand: Command = command<PromoteValues>({
     'dry-run': flag('Command', 'tell what would be done, and write nothing'),
     'plan-out': planOutOption,
     receipt: receiptOption,
+    'overwrite-receipt': overwriteReceiptOption,
     undo: text('Command', 'RECEIPT', 'put the tags of this receipt back where they were'),
+    'delete-new-tags': flag('Command', 'with --undo: delete the tags that were absent before, by name'),
     ...copyingOptions,
   },
   twoSided: true,
   whenInterrupted: 'each tag is what it was or what it was to become; the same command again does the rest',
   failureDocument: copyingFailure,
   async run(call, values) {
-    if (values.undo !== undefined) await undo(call, values, values.undo);
+    if (values['dry-run'] === true && values.receipt !== undefined) {
+      throw usageError('--receipt records what was done, and --dry-run does nothing', 'promote');
+    }
+    if (values.undo !== undefined) await undoing(call, values, values.undo);
     else await promote(call, values);
   },
 });
@@ -74,8 +67,9 @@ async function promote(call: Call, values: Values<PromoteValues>): Promise<void>
   if (source === undefined) throw usageError('promote needs the source and at least one tag', 'promote');
   if (tags.length === 0) throw usageError('promote needs at least one tag, after the source', 'promote');
   const planOut = planOutOf(values, 'promote');
-  if (values['dry-run'] === true && values.receipt !== undefined) {
-    throw usageError('--receipt records what was done, and --dry-run does nothing', 'promote');
+  checkReceiptOptions(values, 'promote');
+  if (values['delete-new-tags'] === true) {
+    throw usageError('--delete-new-tags is about what --undo does: give that, with a receipt', 'promote');
   }
   const { api, options } = await copyingCall(call, values);
   const guards = guardsOf(values);
@@ -84,30 +78,11 @@ async function promote(call: Call, values: Values<PromoteValues>): Promise<void>
     await runPlanning(call, api, () => api.planPromotion(source, tags, own), { planOut });
     return;
   }
-  const what = { api, title: 'regferry promote', receipt: values.receipt, guards };
-  await recording(call, what, async (record) => {
-    const work = (all: PromoteOptions): ReturnType<Api['promote']> => api.promote(source, tags, all);
+  const overwrite = values['overwrite-receipt'];
+  const what = { api, title: 'regferry promote', receipt: values.receipt, overwrite, guards };
+  await recording(call, what, async (record, repeatOf) => {
+    const work = (all: PromoteOptions): ReturnType<Api['promote']> =>
+      api.promote(source, tags, { ...all, repeatOf });
     await runCopying(call, values, own, { work, summary: tagSummary, record });
-  });
-}
-
-async function undo(call: Call, values: Values<PromoteValues>, file: string): Promise<void> {
-  const given = promotionOnly.map((name) => call.given.get(name));
-  const other = call.args.length > 0 ? 'a source' : given.find((one) => one?.origin === 'command line')?.name;
-  if (other !== undefined) {
-    throw usageError(`--undo takes what to do from the receipt: leave out ${other}`, 'promote');
-  }
-  const content = await readTextFile(file);
-  const { api, options } = await copyingCall(call, values);
-  const receipt = api.parseReceipt(content);
-  const what = {
-    api,
-    title: 'regferry promote --undo',
-    receipt: values.receipt,
-    guards: { unmovedSince: 'receipt' },
-  } as const;
-  await recording(call, what, async (record) => {
-    const work = (all: typeof options): ReturnType<Api['undo']> => api.undo(receipt, all);
-    await runCopying(call, values, options, { work, summary: tagSummary, record });
   });
 }

@@ -11,6 +11,7 @@ const hints: Readonly<Record<Hint['code'], Hint>> = {
   'trust-ca': { code: 'trust-ca' },
   'skip-verification': { code: 'skip-verification' },
   'client-certificate': { code: 'client-certificate' },
+  'keep-record': { code: 'keep-record' },
   'plain-http': { code: 'plain-http' },
   'allow-private': { code: 'allow-private' },
   'smaller-chunks': { code: 'smaller-chunks' },
@@ -37,6 +38,7 @@ describe('an error with a hint', () => {
     ],
     ['skip-verification', 'as a last resort --insecure skips the check'],
     ['client-certificate', 'give the client certificate that it wants by --cert-file and --key-file'],
+    ['keep-record', 'name another file by --receipt, or have this one replaced with --overwrite-receipt'],
     ['plain-http', 'for a registry over plain http there is --plain-http'],
     ['allow-private', '--allow-private-redirects allows it'],
     ['smaller-chunks', 'try --chunk-size with a smaller size'],
@@ -68,7 +70,8 @@ describe('an error with a hint', () => {
     // Reading uploads nothing, a login is what login is about, and the rest is what promote says, or says of promote.
     const reading = name === 'login' ? ['smaller-chunks', 'renew-login'] : ['smaller-chunks'];
     const promoting = name === 'promote' ? [] : ['promote-to', 'undo-receipt'];
-    const never = [...(twoSided ? [] : reading), ...promoting];
+    const recording = Object.hasOwn(options, 'receipt') ? [] : ['keep-record'];
+    const never = [...(twoSided ? [] : reading), ...promoting, ...recording];
     const codes = (Object.keys(hints) as Hint['code'][]).filter((code) => !never.includes(code));
     const named = codes.flatMap((code) => advice(code, twoSided).match(/--[a-z-]+/g) ?? []);
     expect(named.filter((flag) => !Object.hasOwn(options, flag.slice(2)))).toEqual([]);

@@ -247,14 +247,15 @@ describe('promote --receipt', () => {
   });
 
   it('keeps none when nothing was done, and leaves an old one', async () => {
-    writeFileSync(at('receipt.json'), 'old');
+    await run([...argv, at('receipt.json')], promoting(report([target('prod')])));
+    const before = readFileSync(at('receipt.json'), 'utf8');
     const made = report([target('prod', { changed: false, error: lost })]);
     const ran = await run([...argv, at('receipt.json')], {
       promote: () => Promise.reject(new CopyError(lost, made)),
     });
     expect(ran.exit).toBe(8);
     expect(ran.stderr).toContain('no receipt was written');
-    expect(readFileSync(at('receipt.json'), 'utf8')).toBe('old');
+    expect(readFileSync(at('receipt.json'), 'utf8')).toBe(before);
   });
 });
 
@@ -307,6 +308,7 @@ describe('promote in a job', () => {
 });
 
 describe('promote --undo', () => {
+  const undone = (targets: TargetReport[]) => ({ ...report(targets), left: [], unmoved: [] });
   const receipt = async (): Promise<string> => {
     await run(['promote', 'x', 'prod', '--receipt', at('done.json')], promoting(report([target('prod')])));
     return at('done.json');
@@ -317,11 +319,11 @@ describe('promote --undo', () => {
     const ran = await run(['promote', '--undo', await receipt(), '--receipt', at('undone.json')], {
       undo: (given) => {
         seen = given;
-        return Promise.resolve(report([target('prod', { digest: old, previous: digest })]));
+        return Promise.resolve(undone([target('prod', { digest: old, previous: digest })]));
       },
     });
     expect(ran).toMatchObject({ exit: 0, stdout: `r.example/app:prod@${old}\n` });
-    expect(seen).toEqual({
+    expect(seen).toMatchObject({
       predicate: { tags: [{ reference: 'r.example/app:prod', digest, previous: old, changed: true }] },
     });
     expect(JSON.parse(readFileSync(at('undone.json'), 'utf8'))).toMatchObject({
@@ -340,7 +342,7 @@ describe('promote --undo', () => {
     const io = fakeIo({ env: { REGFERRY_EXPECT: digest, REGFERRY_TO: 'r2.example/app' } });
     const ran = await run(
       ['promote', '--undo', await receipt()],
-      { undo: () => Promise.resolve(report([target('prod')])) },
+      { undo: () => Promise.resolve(undone([target('prod')])) },
       io,
     );
     expect(ran.exit).toBe(0);

@@ -1,0 +1,52 @@
+import { removeTag } from '../copy/remove-tag.js';
+import type { CopyReport, TargetReport } from '../copy/report.js';
+import { RegferryError } from '../errors.js';
+import { parseLocation } from '../spec/location.js';
+import type { CommonOptions, SideOptions } from './options.js';
+import { Session } from './session.js';
+
+/** A tag that an undo is to delete: what the recorded run made of it. */
+export interface NewTag {
+  readonly reference: string;
+  readonly digest: string;
+}
+
+/** How the registries are reached. */
+export interface RemovalOptions extends CommonOptions {
+  readonly target?: SideOptions | undefined;
+}
+
+/** What became of the tags, and what it took. */
+export type Removed = Pick<CopyReport, 'targets' | 'requests' | 'retries' | 'durationMs'>;
+
+/** Deletes tags by their names, one after the other; with `dryRun` they are looked at alone. Throws E_LAYOUT. */
+export async function removeTags(
+  tags: readonly NewTag[],
+  options: RemovalOptions,
+  dryRun: boolean,
+): Promise<Removed> {
+  const session = new Session(options);
+  try {
+    const targets: TargetReport[] = [];
+    for (const tag of tags) targets.push(await removeOne(session, tag, dryRun));
+    return { targets, ...session.totals() };
+  } finally {
+    await session.close();
+  }
+}
+
+async function removeOne(
+  session: Session,
+  { reference, digest }: NewTag,
+  dryRun: boolean,
+): Promise<TargetReport> {
+  const location = parseLocation(reference);
+  const { tag } = location.kind === 'layout' ? location : location.reference;
+  if (tag === undefined) throw new RegferryError('E_USAGE', `${reference} names no tag`);
+  const store =
+    location.kind === 'layout'
+      ? await session.targetLayout(location.folder, dryRun)
+      : session.repository(location.reference, 'target', 'pull');
+  const { signal, sleep } = session.engineOptions();
+  return removeTag({ store, tag, reference, digest, dryRun, signal, sleep });
+}
