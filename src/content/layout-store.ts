@@ -184,7 +184,7 @@ export class LayoutStore implements ContentTarget {
   /** Takes the name from its index.json entry; the image stays in the list. */
   async untag(tag: string, op: Op = {}): Promise<void> {
     throwIfAborted(op.signal);
-    await this.#updateIndex((index) => index.deleteTag(tag));
+    await this.#writer.change(this.#writersLock(), (index) => index.deleteTag(tag));
   }
 
   async #putBytes({ descriptor, bytes }: Manifest, op: Op): Promise<void> {
