@@ -1,6 +1,6 @@
 import { repositoryKey } from '../content/identity.js';
 import type { ContentSource, ContentTarget } from '../content/store.js';
-import type { TagsTarget } from '../copy/all-tags.js';
+import type { TagsTarget } from '../copy/tags-job.js';
 import { DryTarget } from '../copy/dry-target.js';
 import { RegferryError } from '../errors.js';
 import { formatLocation, parseRepositoryLocation, type Location } from '../spec/location.js';

@@ -3,6 +3,7 @@ import type { Digest } from '../spec/digest.js';
 import type { Platform } from '../spec/platform.js';
 import type { CopyEvent } from './events.js';
 import type { Patience } from './patience.js';
+import type { TargetReport } from './report.js';
 import type { ResumePolicy } from './resuming.js';
 
 /** What a tag has to be now, or nothing is written anywhere (E_GUARD). */
@@ -60,7 +61,7 @@ export interface CopyJob {
   /** How long targets that share a read wait for one that stalls. @default 15 s */
   readonly patience?: Patience | undefined;
   /** Told when all is done for a target, while there may be work for others. Not with guards. */
-  readonly onEnd?: ((target: CopyTarget) => void) | undefined;
+  readonly onEnd?: ((target: CopyTarget, report: TargetReport) => void) | undefined;
   readonly signal: AbortSignal;
   readonly emit: (event: CopyEvent) => void;
   /** Waits, for the read-back of a slow registry. */

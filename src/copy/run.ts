@@ -8,6 +8,7 @@ import { copyToGroups } from './groups.js';
 import type { CopyJob, CopyTarget } from './job.js';
 import { FIRST_CONNECTIONS, LanesByHost } from './lanes.js';
 import { linkedSignal } from './linked-signal.js';
+import type { Holding, ManifestRoom } from './manifest-room.js';
 import { emptyTargetReport, type TargetReport } from './report.js';
 import type { Shared } from './destination.js';
 import { RepositoryMemories } from './repository-memory.js';
@@ -20,6 +21,8 @@ export interface Run {
   readonly lanes: LanesByHost;
   readonly ledger: BlobLedger;
   readonly memories: RepositoryMemories;
+  /** Where many images hold manifests at once: what they may hold together. */
+  readonly room?: ManifestRoom | undefined;
   /** Ends what is under way for an image that is done or has failed; left out where other images may need it. */
   readonly stop?: ((reason?: unknown) => void) | undefined;
 }
@@ -61,7 +64,8 @@ export async function runCopy(given: CopyJob): Promise<CopyOutcome> {
 
 /** Copies one image of a run; see {@link runCopy}. */
 export async function copyImage(run: Run, job: CopyJob): Promise<CopyOutcome> {
-  const walk = new Walk(job.source, run.lanes.of(hostKey(job.source)), { signal: job.signal });
+  const holding = run.room?.holding();
+  const walk = new Walk(job.source, run.lanes.of(hostKey(job.source)), { signal: job.signal }, holding?.read);
   const fanOut = new FanOut(job);
   const shared: Shared = { job, walk, ledger: run.ledger, fanOut, keepGoing: run.stop === undefined };
   const groups = grouped(job.targets).map((targets) => {
@@ -76,7 +80,7 @@ export async function copyImage(run: Run, job: CopyJob): Promise<CopyOutcome> {
   let root: Descriptor | undefined;
   let reading: Promise<Node> | undefined;
   const read = async (): Promise<Node> => {
-    const node = await (reading ??= readRoot(job, walk));
+    const node = await (reading ??= readRoot(job, walk, holding));
     root = node.manifest.descriptor;
     return node;
   };
@@ -94,6 +98,7 @@ export async function copyImage(run: Run, job: CopyJob): Promise<CopyOutcome> {
     // A child may still be read that turned out to be at the target already.
     run.stop?.();
     await walk.settled();
+    holding?.release();
   }
 }
 
@@ -109,11 +114,14 @@ async function headOf(job: CopyJob, { lanes }: Run): Promise<Descriptor | undefi
   return lanes.of(hostKey(source)).check(() => source.resolve(key, op));
 }
 
-async function readRoot(job: CopyJob, walk: Walk): Promise<Node> {
+async function readRoot(job: CopyJob, walk: Walk, holding: Holding | undefined): Promise<Node> {
+  await holding?.root();
   const root = await walk.root(job.key);
   const { platform, source, emit } = job;
   const node = platform === undefined ? root : await narrowToPlatform(root, platform, walk, job);
   if (job.sourceGuard !== undefined) await checkSource(job.sourceGuard, node, walk, job);
+  const named = node.children.reduce((sum, { size }) => sum + size, 0);
+  await holding?.content(root.manifest.bytes.length, named);
   emit({ type: 'resolved', reference: source.toString(), descriptor: node.manifest.descriptor });
   return node;
 }

@@ -81,7 +81,7 @@ export class TargetGroup {
 
   /** Says that all is done for these references. */
   end(): void {
-    for (const { target } of this.#entries) this.#shared.job.onEnd?.(target);
+    for (const { target, report } of this.#entries) this.#shared.job.onEnd?.(target, report);
   }
 
   /** The repository as it is printed. */

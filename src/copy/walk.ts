@@ -32,12 +32,20 @@ export class Walk {
   readonly #nodes = new Map<string, Promise<Node>>();
   /** Bytes of each manifest and blob that is known of. */
   readonly #sizes = new Map<string, number>();
+  readonly #onRead: (bytes: number) => void;
   #bytes = 0;
 
-  constructor(source: ContentSource, lanes: Lanes, op: Op) {
+  /** @param onRead told how many bytes each manifest has that was read. */
+  constructor(
+    source: ContentSource,
+    lanes: Lanes,
+    op: Op,
+    onRead: (bytes: number) => void = () => undefined,
+  ) {
     this.#source = source;
     this.#lanes = lanes;
     this.#op = op;
+    this.#onRead = onRead;
   }
 
   /** Reads the manifest that the walk starts at. */
@@ -83,6 +91,7 @@ export class Walk {
       this.#sizes.set(digest, size);
     }
     this.#bytes += manifest.bytes.length;
+    this.#onRead(manifest.bytes.length);
     if (this.#bytes > TREE_BYTES) throw this.#tooMuch(`manifests of more than ${TREE_BYTES} bytes in all`);
     if (this.#sizes.size > NODES) throw this.#tooMuch(`more than ${NODES} manifests and blobs`);
   }

@@ -1,10 +1,11 @@
 import { MemoryStore } from '../../../src/content/memory-store.js';
 import type { ContentTarget, ManifestKey } from '../../../src/content/store.js';
-import { runAllTags, type TagsJob, type TagsOutcome } from '../../../src/copy/all-tags.js';
+import { runAllTags, type TagsOutcome } from '../../../src/copy/all-tags.js';
 import type { CopyEvent } from '../../../src/copy/events.js';
 import type { CopyJob, CopyTarget } from '../../../src/copy/job.js';
 import type { Patience } from '../../../src/copy/patience.js';
 import { runCopy, type CopyOutcome } from '../../../src/copy/run.js';
+import type { TagsJob } from '../../../src/copy/tags-job.js';
 import type { FixtureImage } from '../../support/fixtures.js';
 
 /** A store that notes what it is asked, in the order in which it is asked. */
