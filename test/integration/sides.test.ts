@@ -33,7 +33,7 @@ async function withRules<T>(planted: readonly Rule[], work: () => Promise<T>): P
 it.each([
   ['a manifest', 'PUT', /\/manifests\//],
   ['an upload', 'POST', /\/blobs\/uploads/],
-  ['a tag', 'HEAD', /\/manifests\/v2$/],
+  ['a tag', 'GET', /\/manifests\/v2$/],
 ] as const)(
   "a repository of one's own that is the target names that side when it refuses %s",
   async (_what, method, path) => {
