@@ -227,7 +227,7 @@ requirePrograms('docker-registry', 'htpasswd')(
 
     it.each([
       ['that is missing', undefined],
-      ['that fails', 'the keychain is locked: hunter2'],
+      ['that fails', 'the keychain is locked: {"Secret":"hunter2"}'],
     ])('ends with 3 for a helper %s, where the registry is known to be kept there', async (_, failure) => {
       const helper = makeCredentialHelper({
         name: failure === undefined ? 'other' : 'broken',
@@ -241,7 +241,9 @@ requirePrograms('docker-registry', 'htpasswd')(
         const listed = await copyWith([], path);
         for (const { code, stderr } of [named, listed]) {
           expect(code).toBe(3);
-          expect(stderr).toMatch(/docker-credential-broken (?:is not on the PATH|get failed)/);
+          expect(stderr).toMatch(
+            /docker-credential-broken (?:is not on the PATH|get failed.*: the keychain is locked)/,
+          );
           expect(stderr).not.toContain('hunter2');
         }
         file('.docker/config.json', { credsStore: 'broken' });
