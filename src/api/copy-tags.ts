@@ -1,5 +1,5 @@
 import { runAllTags, type TagsOutcome } from '../copy/all-tags.js';
-import type { CopyPlan, CopyReport } from '../copy/report.js';
+import type { CopyPlan, CopyReport, TargetReport } from '../copy/report.js';
 import { RegferryError } from '../errors.js';
 import { tagFilter } from '../spec/tag-glob.js';
 import { CopyError } from './copy.js';
@@ -96,11 +96,22 @@ function failureOf(report: CopyReport, repositories: number): RegferryError | un
   const [first] = errors;
   if (first === undefined || report.targets.length === 1) return first;
   const isCommon = errors.length === report.targets.length && errors.every(({ code }) => code === first.code);
-  const what = repositories === 1 ? 'tags' : 'targets';
-  const message = `${errors.length} of ${report.targets.length} ${what} failed`;
-  const error = new RegferryError(isCommon ? first.code : 'E_PARTIAL', message, { cause: first });
+  const error = new RegferryError(
+    isCommon ? first.code : 'E_PARTIAL',
+    failuresText(report.targets, repositories),
+    { cause: first },
+  );
   report.error = error;
   return error;
+}
+
+/** `2 of 5 tags failed`, and at how many of several targets. Each tag has a report for each target, one after the other. */
+function failuresText(targets: readonly TargetReport[], repositories: number): string {
+  const failed = targets.flatMap(({ error }, at) => (error === undefined ? [] : [at]));
+  const tags = new Set(failed.map((at) => Math.floor(at / repositories)));
+  const places = new Set(failed.map((at) => at % repositories));
+  const where = repositories === 1 ? '' : `, at ${places.size} of ${repositories} targets`;
+  return `${tags.size} of ${targets.length / repositories} tags failed${where}`;
 }
 
 function isList(

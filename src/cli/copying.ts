@@ -59,8 +59,8 @@ export function copyingFailure([source]: readonly string[], failure: Failure): o
 export interface Copying<O> {
   readonly work: (options: O) => Promise<CopyReport>;
   /** What stderr says about a target that has the image. @default what was copied */
-  readonly summary?: (target: TargetReport, report: CopyReport) => string;
-  /** What stderr says of all targets together, in place of a line for each. */
+  readonly summary?: (target: TargetReport, report: CopyReport) => string | undefined;
+  /** What stderr says of all targets together, after that. */
   readonly overall?: (report: CopyReport) => string;
   /** What stderr says in the end, of what nothing was done with. */
   readonly rest?: (report: CopyReport) => string[];
@@ -134,8 +134,9 @@ async function tellReport<O>(call: Call, report: CopyReport, copying: Copying<O>
     if (target.error !== undefined || (!report.ok && !isDone)) continue;
     // A tag that was left or deleted has not got the image.
     if (target.digest !== undefined) await call.stdout.line(targetLine(target));
-    if (overall !== undefined) continue;
-    call.log.write('info', summary(target, report), {
+    const text = summary(target, report);
+    if (text === undefined) continue;
+    call.log.write('info', text, {
       event: 'target',
       reference: target.reference,
       digest: target.digest,

@@ -63,20 +63,57 @@ export function movedText({ blobs, bytes }: Pick<TargetReport, 'blobs' | 'bytes'
 
 /** What was done to many tags, for a person: `12 tags copied (34 blobs, 12.3 MB), 188 unchanged, 2 failed; 3.2 s`. */
 export function tagsSummary({ targets, durationMs }: CopyReport): string {
-  const failures = targets.flatMap(({ error }) => (error === undefined ? [] : [error]));
-  const interrupted = failures.filter(({ code }) => code === 'E_ABORTED').length;
-  const copied = targets.filter(({ changed, error }) => changed && error === undefined).length;
+  const tags = countTags(targets);
   const blobs = sum(targets, (target) => target.blobs.copied);
   const bytes = sum(targets, (target) => target.bytes.copied);
   const mounted = sum(targets, (target) => target.blobs.mounted);
   return [
-    `${count(copied, 'tag')} copied (${count(blobs, 'blob')}, ${formatBytes(bytes)}${mounted > 0 ? `, ${mounted} mounted` : ''})`,
-    `${targets.length - copied - failures.length} unchanged`,
-    `${failures.length - interrupted} failed`,
-    ...(interrupted > 0 ? [`${interrupted} interrupted`] : []),
+    `${count(tags.changed, 'tag')} copied (${count(blobs, 'blob')}, ${formatBytes(bytes)}${mounted > 0 ? `, ${mounted} mounted` : ''})`,
+    `${tags.unchanged} unchanged`,
+    `${tags.failed} failed`,
+    ...(tags.interrupted > 0 ? [`${tags.interrupted} interrupted`] : []),
+    ...(tags.targets > 1 ? [`at ${tags.targets} targets`] : []),
   ]
     .join(', ')
     .concat(`; ${timeAndRate(durationMs, bytes)}`);
+}
+
+/** What was done to one of many tags at one target, if that is more than nothing: `copied r.example.com/app:1: 5 blobs (12.3 MB)`. */
+export function copiedTagLine({ changed, reference, blobs, bytes }: TargetReport): string | undefined {
+  if (!changed) return undefined;
+  const mounted = blobs.mounted > 0 ? `, ${blobs.mounted} mounted` : '';
+  return `copied ${reference}: ${count(blobs.copied, 'blob')} (${formatBytes(bytes.copied)})${mounted}`;
+}
+
+/** Tags, each once however many targets it goes to: failed if it failed at any, changed if it was written at any. */
+function countTags(targets: readonly Pick<TargetReport | TargetPlan, 'reference' | 'changed' | 'error'>[]): {
+  readonly changed: number;
+  readonly unchanged: number;
+  readonly failed: number;
+  readonly interrupted: number;
+  readonly targets: number;
+} {
+  const tags = new Map<string, 'changed' | 'unchanged' | 'failed' | 'interrupted'>();
+  const repositories = new Set<string>();
+  for (const { reference, changed, error } of targets) {
+    const colon = reference.lastIndexOf(':');
+    const tag = reference.slice(colon + 1);
+    repositories.add(reference.slice(0, colon));
+    const before = tags.get(tag);
+    if (error !== undefined && error.code !== 'E_ABORTED') tags.set(tag, 'failed');
+    else if (before === 'failed') continue;
+    else if (error !== undefined) tags.set(tag, 'interrupted');
+    else if (before !== 'interrupted') tags.set(tag, changed ? 'changed' : (before ?? 'unchanged'));
+  }
+  const states = [...tags.values()];
+  const of = (state: string): number => states.filter((one) => one === state).length;
+  return {
+    changed: of('changed'),
+    unchanged: of('unchanged'),
+    failed: of('failed'),
+    interrupted: of('interrupted'),
+    targets: repositories.size,
+  };
 }
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {
@@ -87,13 +124,14 @@ function sum<T>(items: readonly T[], of: (item: T) => number): number {
 export function tagsPlanText(plan: CopyPlan): string[] {
   const { targets } = plan;
   const copied = targets.filter(({ changed, error }) => changed && error === undefined);
-  const failed = targets.filter(({ error }) => error !== undefined).length;
+  const tags = countTags(targets);
+  const at = tags.targets > 1 ? `, at ${tags.targets} targets` : '';
   const blobs = sum(copied, (target) => target.blobs.copy);
   const bytes = sum(copied, (target) => target.bytes.copy);
   return [
     `source ${plan.source.reference}`,
     ...targets.map(tagPlanLine),
-    `${count(copied.length, 'tag')} to copy (${count(blobs, 'blob')}, ${formatBytes(bytes)}), ${targets.length - copied.length - failed} unchanged, ${failed} failed`,
+    `${count(tags.changed, 'tag')} to copy (${count(blobs, 'blob')}, ${formatBytes(bytes)}), ${tags.unchanged} unchanged, ${tags.failed} failed${at}`,
     NOTHING_WRITTEN,
   ];
 }

@@ -12,7 +12,7 @@ import { guardOptions, guardsOf, type GuardValues } from '../guard-options.js';
 import { flag, type Values } from '../option.js';
 import { platformOption } from '../options.js';
 import { planOutOf, planOutOption } from '../plan-option.js';
-import { tagsPlanText, tagsSummary } from '../summary.js';
+import { copiedTagLine, tagsPlanText, tagsSummary } from '../summary.js';
 import { tagsOf, tagsOptions, type TagsValues } from '../tags-options.js';
 
 interface CopyValues extends CopyingValues, GuardValues, TagsValues {
@@ -105,6 +105,7 @@ async function copyTags(
   } else {
     await runCopying(call, values, own, {
       work: (all) => api.copyTags(source, targets, all),
+      summary: copiedTagLine,
       overall: tagsSummary,
     });
   }

@@ -86,10 +86,39 @@ describe('copy --all-tags', () => {
     expect(ran).toEqual({
       exit: 0,
       stdout: ['v1', 'v2', 'v3'].map((tag) => `r.example/app:${tag}@${digest}\n`).join(''),
-      stderr: '2 tags copied (2 blobs, 2.0 MB, 3 mounted), 1 unchanged, 0 failed; 1.2 s, 1.6 MB/s\n',
+      stderr: [
+        'copied r.example/app:v1: 2 blobs (1.0 MB)',
+        'copied r.example/app:v2: 0 blobs (1.0 MB), 3 mounted',
+        '2 tags copied (2 blobs, 2.0 MB, 3 mounted), 1 unchanged, 0 failed; 1.2 s, 1.6 MB/s\n',
+      ].join('\n'),
     });
     const quiet = await run([...argv, '--quiet'], copying(report([target('v1')])));
     expect(quiet).toEqual({ exit: 0, stdout: `r.example/app:v1@${digest}\n`, stderr: '' });
+  });
+
+  it('counts a tag once that goes to several targets, as failed if it failed at any', async () => {
+    const elsewhere = (one: TargetReport): TargetReport => ({
+      ...one,
+      reference: one.reference.replace('r.example', 'oci:folder'),
+    });
+    const outcome = report([
+      target('v1'),
+      elsewhere(target('v1')),
+      unchanged('v2'),
+      elsewhere(unchanged('v2')),
+      unchanged('v3'),
+      elsewhere(target('v3')),
+      target('v4'),
+      elsewhere(failed('v4', 'E_DENIED')),
+    ]);
+    const ran = await run(argv, copying(new CopyError(partial, outcome)));
+    expect(ran.stderr).toContain('2 tags copied (8 blobs, 4.0 MB), 1 unchanged, 1 failed, at 2 targets; ');
+    expect(ran.stderr.split('\n').filter((line) => line.startsWith('copied'))).toEqual([
+      'copied r.example/app:v1: 2 blobs (1.0 MB)',
+      'copied oci:folder/app:v1: 2 blobs (1.0 MB)',
+      'copied oci:folder/app:v3: 2 blobs (1.0 MB)',
+      'copied r.example/app:v4: 2 blobs (1.0 MB)',
+    ]);
   });
 
   it('tells which have failed, each in a line', async () => {
@@ -98,6 +127,7 @@ describe('copy --all-tags', () => {
     expect(ran.exit).toBe(9);
     expect(ran.stdout).toBe(['v1', 'v3'].map((tag) => `r.example/app:${tag}@${digest}\n`).join(''));
     expect(ran.stderr.split('\n')).toEqual([
+      'copied r.example/app:v1: 2 blobs (1.0 MB)',
       '1 tag copied (2 blobs, 1.0 MB), 1 unchanged, 1 failed; 1.2 s, 810.0 kB/s',
       'regferry: r.example/app:v2: GET v2: it went wrong',
       'regferry: 1 of 3 tags failed',
