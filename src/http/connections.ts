@@ -1,14 +1,16 @@
 import { Socket, isIP } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 
 import { Pool, ProxyAgent, buildConnector, type Dispatcher } from 'undici';
 
 import { RegferryError } from '../errors.js';
 import { addressClass, type AddressClass } from './address-class.js';
 import { guardedLookup, refusedLiteral, type AddressGuard } from './address-guard.js';
+import { withoutInterim } from './interim-answers.js';
 import { FAMILY_ATTEMPT_MS, HEADER_SIZE_LIMIT, KEEP_ALIVE_MAX_MS, KEEP_ALIVE_MS } from './limits.js';
 import { ProxyFailure } from './proxy-failure.js';
+import { secureContext } from './secure-context.js';
 import { bareHost } from './url.js';
 import { WarmSockets } from './warm-sockets.js';
 
@@ -169,6 +171,7 @@ export class Connections {
       const socket = connect(withBareHosts(options), (...result) => {
         const address = result[0] === null ? result[1].remoteAddress : undefined;
         if (address !== undefined) onAddress(address);
+        if (result[0] === null) withoutInterim(result[1]);
         callback(...result);
       });
       if (socket instanceof Socket) this.#track(socket);
@@ -198,25 +201,6 @@ export class Connections {
   }
 }
 
-function secureContext(
-  origin: string,
-  ca: readonly string[] | undefined,
-  cert: string | undefined,
-  key: string | undefined,
-): SecureContext {
-  try {
-    return createSecureContext({
-      ...(ca === undefined ? {} : { ca: [...ca] }),
-      ...(cert === undefined ? {} : { cert, key: key ?? cert }),
-    });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new RegferryError('E_CONFIG', `the certificates for ${origin} cannot be used: ${reason}`, {
-      cause,
-    });
-  }
-}
-
 /** Whoever connects may spell an IPv6 address as URLs do. An address is no name for TLS (RFC 6066 3). */
 function withBareHosts(options: buildConnector.Options): buildConnector.Options {
   // undici gives null where it knows none, whatever its types say
@@ -231,8 +215,12 @@ function withBareHosts(options: buildConnector.Options): buildConnector.Options 
 function tunnelled(connect: buildConnector.connector): buildConnector.connector {
   return (options, callback) => {
     connect(options, (...result) => {
-      if (result[0] === null) callback(...result);
-      else callback(new ProxyFailure(result[0]), null);
+      if (result[0] !== null) {
+        callback(new ProxyFailure(result[0]), null);
+        return;
+      }
+      withoutInterim(result[1]);
+      callback(...result);
     });
   };
 }

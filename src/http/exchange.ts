@@ -58,7 +58,7 @@ export async function exchange(request: HttpRequest, options: ExchangeOptions): 
       // undici closes the connection after a HEAD unless told otherwise
       ...(request.method === 'HEAD' ? { reset: false } : {}),
     });
-    return new UndiciResponse(data, request, options.secrets);
+    return new UndiciResponse(data, request, options.secrets, options.idleTimeoutMs);
   } catch (error) {
     throw networkError(error, request);
   } finally {
@@ -149,7 +149,7 @@ async function upload(
     body.answered();
     data.body.once('close', close);
     const attempted = { method: request.method, url: request.url, signal: control.signal };
-    const response = new UndiciResponse(data, attempted, options.secrets);
+    const response = new UndiciResponse(data, attempted, options.secrets, options.idleTimeoutMs);
     if (response.status < 300 && !body.complete) throw tooEarly(request, response);
     return response;
   } catch (error) {

@@ -22,6 +22,12 @@ export const DRAIN_MS = 1_000;
 /** Milliseconds without a byte in either direction. */
 export const IDLE_TIMEOUT_MS = 60_000;
 
+/** Bytes of an answer's body in a minute, over the time without a byte: what is slower ends as if nothing came. */
+export const FLOOR_BYTES = 1024;
+
+/** Interim answers (1xx) to one request. Honest servers send one or two. */
+export const INTERIM_ANSWERS = 100;
+
 /** Milliseconds for the name lookup, TCP, the proxy's tunnel and TLS; each of them. */
 export const CONNECT_TIMEOUT_MS = 10_000;
 

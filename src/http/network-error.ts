@@ -68,6 +68,10 @@ const MEANINGS = new Map<string, Meaning>([
   ['ETIMEDOUT', meaning('E_TIMEOUT', true, 'the host does not answer')],
   ['UND_ERR_CONNECT_TIMEOUT', meaning('E_TIMEOUT', true, 'no connection came about in time')],
   ['UND_ERR_HEADERS_TIMEOUT', meaning('E_TIMEOUT', true, 'no answer came in time')],
+  [
+    'ERR_INTERIM_ANSWERS',
+    meaning('E_TIMEOUT', true, 'interim answers (1xx) came without end, and no answer'),
+  ],
   ['UND_ERR_BODY_TIMEOUT', meaning('E_TIMEOUT', true, 'the answer stopped moving')],
   ['UND_ERR_HEADERS_OVERFLOW', meaning('E_LIMIT', false, "the answer's headers are too large")],
   ['UND_ERR_DESTROYED', CLOSED],

@@ -8,6 +8,7 @@ import type { Secrets } from '../secrets/secrets.js';
 import { DRAIN_LIMIT, DRAIN_MS } from './limits.js';
 import type { HttpHeaders, HttpResponse } from './message.js';
 import { networkError, type Attempted } from './network-error.js';
+import { keepFloor } from './progress-floor.js';
 import { receivedHeaders } from './received-headers.js';
 import { redactUrl } from './redact.js';
 
@@ -22,7 +23,8 @@ export class UndiciResponse implements HttpResponse {
   readonly #body: UndiciBody;
   readonly #secrets: Secrets;
 
-  constructor(data: Dispatcher.ResponseData, attempted: Attempted, secrets: Secrets) {
+  /** @param idleTimeoutMs how long the body may stand still, or move in a trickle. */
+  constructor(data: Dispatcher.ResponseData, attempted: Attempted, secrets: Secrets, idleTimeoutMs: number) {
     this.#secrets = secrets;
     this.status = data.statusCode;
     this.headers = receivedHeaders(data.headers);
@@ -32,6 +34,10 @@ export class UndiciResponse implements HttpResponse {
     // nothing will come: let the body end by itself, so that it lets go of the signal even when nobody reads it
     if (attempted.method === 'HEAD' || this.status === 204 || this.headers.get('content-length') === '0') {
       data.body.resume();
+    } else {
+      keepFloor(data.body, idleTimeoutMs, (bytes) =>
+        data.body.destroy(tooSlow(attempted, bytes, idleTimeoutMs)),
+      );
     }
   }
 
@@ -92,6 +98,11 @@ function translateErrors(body: UndiciBody, attempted: Attempted): UndiciBody {
     return body.readableEnded ? destroy() : destroy(givenUp(attempted));
   };
   return body.on('error', () => undefined);
+}
+
+function tooSlow({ method, url }: Attempted, bytes: number, ms: number): RegferryError {
+  const text = `${method} ${redactUrl(url)} failed: the answer comes in a trickle, ${bytes} bytes in ${ms / 1000} s`;
+  return new RegferryError('E_TIMEOUT', text, { retryable: true });
 }
 
 function givenUp({ method, url }: Attempted): RegferryError {
