@@ -5,6 +5,7 @@ import { Walk } from '../copy/walk.js';
 import { withSide } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { parseRepositoryLocation } from '../spec/location.js';
+import { knownType } from '../spec/manifest-type.js';
 import { parsePlatform } from '../spec/platform.js';
 import { openSource, type OpenedSource } from './images.js';
 import type { ImageOptions, ReadOptions } from './options.js';
@@ -73,10 +74,10 @@ async function reading<T>(
 
 async function resolved(from: OpenedSource, signal: AbortSignal): Promise<Descriptor> {
   const { store, key } = from;
-  return (
-    (await store.resolve(key, { signal, certainty: 'proved' })) ??
-    (await store.fetch(key, { signal })).descriptor
-  );
+  // A HEAD that says "absent", or a type that nobody knows, says nothing more; the GET has the registry's own words.
+  const found = await store.resolve(key, { signal, certainty: 'proved' });
+  if (found !== undefined && knownType(found.mediaType) !== undefined) return found;
+  return (await store.fetch(key, { signal })).descriptor;
 }
 
 async function fetched(
@@ -89,6 +90,7 @@ async function fetched(
   if (platform === undefined) return store.fetch(key, { signal });
   const wanted = parsePlatform(platform);
   const walk = new Walk(store, new Lanes(1), { signal });
-  const job = { ...session.engineOptions(), source: store };
+  // Nothing is copied here, so that nobody has to be told what is not.
+  const job = { ...session.engineOptions(), source: store, emit: () => undefined };
   return (await narrowToPlatform(await walk.root(key), wanted, walk, job)).manifest;
 }

@@ -4,8 +4,20 @@ import { isRegferryError, RegferryError } from '../errors.js';
 import { parseDescriptor, type Descriptor } from '../spec/descriptor.js';
 import { isDigest, type Digest } from '../spec/digest.js';
 import { isJsonObject, own, parseJson, type JsonObject } from '../spec/json.js';
+import { MANIFEST_NAMES } from '../spec/manifest-type.js';
 import { OCI_INDEX } from '../spec/media-types.js';
-import { entryName, entryOf, entryTag, isBare, isOf, lostOf, refName, withoutNames } from './layout-entry.js';
+import { refuseOtherCase } from '../spec/spelling.js';
+import {
+  entriesOf,
+  entryName,
+  entryOf,
+  entryTag,
+  isBare,
+  isOf,
+  lostOf,
+  refName,
+  withoutNames,
+} from './layout-entry.js';
 import type { LayoutFiles } from './layout-files.js';
 import { LayoutNames, type LeftOut } from './layout-names.js';
 import { readAll } from './verify.js';
@@ -35,20 +47,18 @@ export class LayoutIndex {
     return new LayoutIndex({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] }, []);
   }
 
-  /** Reads an index.json. Throws E_LAYOUT for anything that is none. */
+  /** Reads an index.json. Throws E_LAYOUT for anything that is none, E_MANIFEST where others would read it differently. */
   static parse(bytes: Uint8Array): LayoutIndex {
     if (!isUtf8(bytes)) throw malformed('it is not UTF-8');
     const document = asLayoutError(() => parseJson(bytes, 'index.json'));
     if (!isJsonObject(document)) throw malformed('it is not an object');
+    refuseOtherCase(document, MANIFEST_NAMES, 'index.json');
     if (own(document, 'schemaVersion') !== 2) throw malformed('its schemaVersion is not 2');
     const mediaType = own(document, 'mediaType');
     if (mediaType !== undefined && mediaType !== OCI_INDEX)
       throw malformed('its mediaType is not that of an index');
-    // Go writes an empty list as null.
-    const entries: unknown = own(document, 'manifests') ?? [];
-    if (!Array.isArray(entries) || !entries.every(isJsonObject)) {
-      throw malformed('its manifests are not a list of descriptors');
-    }
+    const entries = entriesOf(document);
+    if (entries === undefined) throw malformed('its manifests are not a list of descriptors');
     return new LayoutIndex(document, entries);
   }
 
@@ -217,7 +227,10 @@ export class LayoutIndex {
   }
 }
 
-/** Reads a layout's index.json. Throws E_LAYOUT when it is missing or malformed, E_LIMIT when it is too long, E_IO. */
+/**
+ * Reads a layout's index.json. Throws E_LAYOUT when it is missing or malformed, E_MANIFEST where programs would read it
+ * differently, E_LIMIT when it is too long, E_IO.
+ */
 export async function readIndex(files: LayoutFiles): Promise<LayoutIndex> {
   const stream = await files.openTop('index.json');
   if (stream === undefined) {

@@ -4,6 +4,7 @@ import { join, relative, sep } from 'node:path';
 
 import { isRegferryError, RegferryError } from '../errors.js';
 import { parseJson, isJsonObject, own } from '../spec/json.js';
+import { namesOf, refuseOtherCase } from '../spec/spelling.js';
 import { fileReason, hasCode } from './file-error.js';
 import { LayoutFiles } from './layout-files.js';
 import { LOCK_NAME } from './lock-file.js';
@@ -13,6 +14,7 @@ import { readAll } from './verify.js';
 /** The one version there is. https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md#oci-layout-file */
 export const LAYOUT_VERSION = '1.0.0';
 const MARKER_BYTES = 4096;
+const MARKER_NAMES = namesOf('imageLayoutVersion');
 
 /** File systems of the kernel's own, /proc and /sys, which say that root may write and take no folder all the same. */
 const kernelFileSystems: readonly number[] = [0x9fa0, 0x62656572];
@@ -116,6 +118,7 @@ function checkMarker(bytes: Uint8Array, folder: string): void {
       cause,
     });
   }
+  if (isJsonObject(marker)) refuseOtherCase(marker, MARKER_NAMES, `${folder}: oci-layout`);
   if (isJsonObject(marker) && own(marker, 'imageLayoutVersion') === LAYOUT_VERSION) return;
   throw noLayout(folder, `its oci-layout file does not say version ${LAYOUT_VERSION}`);
 }

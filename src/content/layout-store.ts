@@ -5,7 +5,7 @@ import { isRegferryError, RegferryError, throwIfAborted } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import type { Digest } from '../spec/digest.js';
 import { MANIFEST_BYTES } from '../spec/limits.js';
-import { detectMediaType } from '../spec/manifest.js';
+import { typeOf, whyNoManifest } from '../spec/manifest-type.js';
 import { parseTag } from '../spec/reference.js';
 import { openFolder, type OpenLayoutOptions } from './layout-folder.js';
 import type { LayoutFiles } from './layout-files.js';
@@ -105,11 +105,11 @@ export class LayoutStore implements ContentTarget {
     const { digest } = entry;
     const size = ('digest' in key ? sizeOf(key) : undefined) ?? entry.size;
     const bytes = await this.#read(digest, size, op);
-    if ('digest' in key && key.mediaType !== undefined) {
-      return { descriptor: { mediaType: key.mediaType, digest, size: bytes.byteLength }, bytes };
-    }
-    const mediaType = detectMediaType(bytes, entry.mediaType);
-    return { descriptor: { ...entry, mediaType, digest, size: bytes.byteLength }, bytes };
+    const mediaType = typeOf(bytes, 'digest' in key ? key.mediaType : undefined, entry.mediaType);
+    if (mediaType === undefined) throw this.#noManifest(digest, bytes);
+    const descriptor = { ...entry, mediaType, digest, size: bytes.byteLength };
+    const isCalledSo = (entry.mediaType ?? mediaType) === mediaType;
+    return isCalledSo ? { descriptor, bytes } : { descriptor, bytes, label: entry.mediaType };
   }
 
   async open(descriptor: Descriptor, options: OpenOptions = {}): Promise<Readable> {
@@ -232,6 +232,11 @@ export class LayoutStore implements ContentTarget {
   #writersLock(): LayoutLock {
     if (this.#lock !== undefined) return this.#lock;
     throw new RegferryError('E_USAGE', `${this.toString()} is not open for writing`);
+  }
+
+  #noManifest(digest: Digest, bytes: Uint8Array): RegferryError {
+    const message = `${this.toString()}: ${digest} is no manifest: ${whyNoManifest(bytes)}`;
+    return new RegferryError('E_MANIFEST', message, { digest });
   }
 
   #unknownBlob(digest: Digest): RegferryError {

@@ -5,6 +5,7 @@ import { abortable } from './abortable.js';
 import { RegferryError, throwIfAborted } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { digestOf, type Digest } from '../spec/digest.js';
+import { typeOf } from '../spec/manifest-type.js';
 import { parseTag } from '../spec/reference.js';
 import type {
   ContentTarget,
@@ -81,8 +82,8 @@ export class MemoryStore implements ContentTarget {
     if (key.size !== undefined && key.size >= 0) {
       checkBytes({ digest: key.digest, size: key.size }, manifest.bytes);
     }
-    // The descriptor that named this digest decides the type, as it does at a registry.
-    const mediaType = key.mediaType ?? manifest.descriptor.mediaType;
+    const { bytes, descriptor } = manifest;
+    const mediaType = typeOf(bytes, key.mediaType, descriptor.mediaType) ?? descriptor.mediaType;
     return { descriptor: { ...manifest.descriptor, mediaType }, bytes: manifest.bytes };
   }
 

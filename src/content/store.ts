@@ -63,10 +63,15 @@ export type ManifestKey =
       readonly mediaType?: string | undefined;
     };
 
-/** A manifest as it travels: its descriptor and exactly the bytes that were received. Parsed JSON is only ever a view. */
+/**
+ * A manifest as it travels: its descriptor and exactly the bytes that were received. Parsed JSON is only ever a view. The
+ * descriptor's type is what the bytes are, whatever they were called (see spec/manifest-type.ts).
+ */
 export interface Manifest {
   readonly descriptor: Descriptor;
   readonly bytes: Buffer;
+  /** What the place that it comes from calls it, where that is another type: a Content-Type, or what index.json says. */
+  readonly label?: string | undefined;
 }
 
 /**

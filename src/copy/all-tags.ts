@@ -27,7 +27,7 @@ export interface TagsOutcome {
 export async function runAllTags(given: TagsJob): Promise<TagsOutcome> {
   const source = given.source.metered ? new RememberedManifests(given.source) : given.source;
   const job = { ...given, source, signal: linkedSignal(given.signal), emit: sayingOnce(given.emit) };
-  const run = { ...newRun(job.concurrency), room: new ManifestRoom() };
+  const run = { ...newRun(job), room: new ManifestRoom() };
   const op = { signal: job.signal };
   for (const store of [job.source, ...job.targets.map((target) => target.store)]) {
     store.prepare?.(FIRST_CONNECTIONS, op);

@@ -1,7 +1,7 @@
 import { RegferryError } from '../errors.js';
-import { isIndexType } from '../spec/media-types.js';
 import { formatPlatform, isAttestation, matchesPlatform, type Platform } from '../spec/platform.js';
 import type { CopyJob, CopyTarget, SourceGuard } from './job.js';
+import { listedImages } from './listed-images.js';
 import { configPlatform, type SourceJob } from './root.js';
 import type { Previous } from './prove.js';
 import type { TagState } from './tag-state.js';
@@ -22,7 +22,7 @@ export async function checkSource(
   }
   const wanted = guard.platforms ?? [];
   if (wanted.length === 0) return;
-  const have = await platformsOf(root, 0, walk, job);
+  const have = await platformsOf(root, walk, job);
   const missing = wanted.filter((platform) => !have.some((one) => matchesPlatform(platform, one)));
   if (missing.length === 0) return;
   const found = have.length === 0 ? 'none that is named' : have.map(formatPlatform).join(', ');
@@ -36,21 +36,13 @@ function nameOf({ source, key }: Pick<CopyJob, 'source' | 'key'>): string {
   return `${source.toString()}${'tag' in key ? `:${key.tag}` : `@${key.digest}`}`;
 }
 
-async function platformsOf(node: Node, depth: number, walk: Walk, job: SourceJob): Promise<Platform[]> {
-  if (node.view.kind !== 'index') {
-    const platform = await configPlatform(node, job);
+async function platformsOf(root: Node, walk: Walk, job: SourceJob): Promise<readonly Platform[]> {
+  if (root.view.kind !== 'index') {
+    const platform = await configPlatform(root, job);
     return platform === undefined ? [] : [platform];
   }
-  const found: Platform[] = [];
-  for (const entry of node.children) {
-    if (isAttestation(entry)) continue;
-    if (entry.platform !== undefined) found.push(entry.platform);
-    else if (isIndexType(entry.mediaType)) {
-      const nested = await walk.child(entry, depth + 1);
-      found.push(...(await platformsOf(nested, depth + 1, walk, job)));
-    }
-  }
-  return found;
+  const images = (await listedImages(root, walk)).filter((image) => !isAttestation(image));
+  return images.flatMap(({ platform }) => (platform === undefined ? [] : [platform]));
 }
 
 /**

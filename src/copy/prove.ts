@@ -1,5 +1,6 @@
 import type { ContentTarget, Manifest, ManifestKey } from '../content/store.js';
 import { RegferryError, isRegferryError, throwIfAborted } from '../errors.js';
+import { cleanMediaType } from '../spec/media-types.js';
 import type { Lanes } from './lanes.js';
 
 /** How long a registry may go on showing the old state after a write, in steps; 7.7 s in all. */
@@ -41,10 +42,11 @@ export async function prove(proof: Proof): Promise<void> {
     found = await readBack(proof);
     // Bytes, not digests: a registry may know a tag's manifest by another algorithm than the source did.
     if (found?.bytes.equals(expected.bytes) === true) {
-      if (found.descriptor.mediaType === mediaType) return;
+      const type = cleanMediaType(found.label) ?? found.descriptor.mediaType;
+      if (type === mediaType) return;
       throw new RegferryError(
         'E_READ_BACK',
-        `${reference} was written as ${mediaType} but reads back as ${found.descriptor.mediaType}`,
+        `${reference} was written as ${mediaType} but reads back as ${type}`,
         { side: 'target', digest },
       );
     }

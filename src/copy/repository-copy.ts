@@ -3,17 +3,18 @@ import type { ContentTarget, PutOutcome } from '../content/store.js';
 import { throwIfAborted, type RegferryError } from '../errors.js';
 import { largestFirst, type Descriptor } from '../spec/descriptor.js';
 import { isForeignLayerType } from '../spec/media-types.js';
+import { Children } from './children.js';
 import { ContentTally, type ContentCounts, type Moved } from './content-tally.js';
 import type { Destination, Shared } from './destination.js';
 import type { Member } from './fan-out-member.js';
 import { gather } from './gather.js';
 import { SMALL_BYTES, type Lanes } from './lanes.js';
 import { linkedSignal } from './linked-signal.js';
-import { absent, distinct, missesContent, toBringAgain } from './missing-content.js';
+import { absent, missesContent } from './missing-content.js';
 import { putBlob } from './put-blob.js';
+import { refill } from './refill.js';
 import type { RepositoryMemory } from './repository-memory.js';
 import type { Seat } from './shared-read.js';
-import { lookUp } from './tag-state.js';
 import type { Node } from './walk.js';
 
 /**
@@ -31,6 +32,7 @@ export class RepositoryCopy {
   readonly #stop: (reason: unknown) => void;
   readonly #signal: AbortSignal;
   readonly #fresh: boolean;
+  readonly #children: Children;
 
   constructor(shared: Shared, { target, lanes, memory, fresh }: Destination) {
     const { job, keepGoing = false } = shared;
@@ -44,6 +46,21 @@ export class RepositoryCopy {
     this.#signal = keepGoing ? job.signal : linkedSignal(job.signal, abort.signal);
     this.#tally = new ContentTally(target.toString(), job.emit, memory.extent);
     this.#member = shared.fanOut.member(target);
+    this.#children = new Children({
+      walk: shared.walk,
+      target,
+      lanes,
+      tally: this.#tally,
+      member: this.#member,
+      signal: this.#signal,
+      readsEarly: fresh && !job.source.metered,
+      leavesOut: (blob) => this.#leavesOut(blob),
+      bringBlob: (blob) => this.#blob(blob),
+      bringNode: async (node, depth) => {
+        await this.#named(node, depth);
+        await this.#putChild(node, depth);
+      },
+    });
   }
 
   /** What has moved so far; the numbers go on changing while the copy runs. */
@@ -77,39 +94,14 @@ export class RepositoryCopy {
     const reads = Math.min(node.blobs.length, this.#lanes.width);
     if (this.#fresh) this.#shared.job.source.prepare?.(reads, { signal: this.#signal });
     const blobs = [...node.blobs].sort(largestFirst).map((blob) => this.#blob(blob));
-    const children = node.children.map((descriptor) => this.#child(descriptor, depth + 1));
+    const children = node.children.map((descriptor) => this.#child(node, descriptor, depth + 1));
     this.#tally.read(node.blobs.filter((descriptor) => !this.#leavesOut(descriptor)));
     this.#member.walked(node.manifest.descriptor.digest);
     await gather([...children, ...blobs], this.#stop);
   }
 
-  #child(descriptor: Descriptor, depth: number): Promise<void> {
-    return this.#memory.once('manifest', descriptor, async () => {
-      this.#tally.found();
-      const node = await this.#lacking(descriptor, depth).catch((error: unknown) => {
-        this.#tally.read([]);
-        throw error;
-      });
-      if (node === undefined) return;
-      await this.#named(node, depth);
-      await this.#putChild(node, depth);
-    });
-  }
-
-  /** Reads a child that the target lacks. Undefined for one that it has. */
-  async #lacking(descriptor: Descriptor, depth: number): Promise<Node | undefined> {
-    const { walk, job } = this.#shared;
-    this.#member.asks(descriptor.digest);
-    const early = this.#fresh && !job.source.metered ? walk.child(descriptor, depth) : undefined;
-    early?.catch(() => undefined);
-    const op = { signal: this.#signal };
-    const found = await this.#lanes.check(() => lookUp(this.#target, descriptor, op, 'hint'));
-    if (found.error !== undefined) throw found.error;
-    if (typeof found.previous !== 'string') return early ?? walk.child(descriptor, depth);
-    this.#tally.read([]);
-    this.#member.declines(descriptor.digest);
-    this.#tally.manifest(descriptor, 'skipped');
-    return undefined;
+  #child(index: Node, entry: Descriptor, depth: number): Promise<void> {
+    return this.#memory.once('manifest', entry, () => this.#children.bring(index, entry, depth));
   }
 
   async #putChild(node: Node, depth: number): Promise<void> {
@@ -222,26 +214,22 @@ export class RepositoryCopy {
     }
   }
 
-  /**
-   * Brings again what the registry may lack of what a manifest names, past every earlier answer and mount; children
-   * always. False if there was nothing to bring.
-   */
-  async #refill(node: Node, depth: number, refusal: RegferryError): Promise<boolean> {
-    const wanted = distinct(node.blobs.filter((descriptor) => !this.#leavesOut(descriptor)));
-    const blobs = await toBringAgain(wanted, refusal, {
+  /** Brings again what the registry may lack of what a manifest names. False if there was nothing to bring. */
+  #refill(node: Node, depth: number, refusal: RegferryError): Promise<boolean> {
+    return refill(node, refusal, {
+      walk: this.#shared.walk,
+      depth: depth + 1,
+      leavesOut: (blob) => this.#leavesOut(blob),
       has: (blob) => this.#has(blob),
       isCopied: (blob) => this.#memory.isCopied(blob),
       stop: this.#stop,
+      starts: (blobs) => {
+        const message = `${this.#target.toString()} misses some of what it said to have; it is brought again`;
+        this.#shared.job.emit({ type: 'note', message });
+        if (blobs.some((blob) => this.#memory.isMounted(blob))) this.#target.doubtMounts?.();
+      },
+      bringAgain: (blobs) => this.#bringAgain(blobs),
+      putChild: (child) => this.#putChild(child, depth + 1),
     });
-    const children = distinct(node.children);
-    if (blobs.length + children.length === 0) return false;
-    const message = `${this.#target.toString()} misses some of what it said to have; it is brought again`;
-    this.#shared.job.emit({ type: 'note', message });
-    if (blobs.some((blob) => this.#memory.isMounted(blob))) this.#target.doubtMounts?.();
-    const written = children.map(async (descriptor) => {
-      await this.#putChild(await this.#shared.walk.child(descriptor, depth + 1), depth + 1);
-    });
-    await gather([this.#bringAgain(blobs), ...written], this.#stop);
-    return true;
   }
 }

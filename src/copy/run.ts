@@ -1,12 +1,14 @@
 import { hostKey, repositoryKey } from '../content/identity.js';
 import { withSide, type RegferryError } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
+import { knownType } from '../spec/manifest-type.js';
 import { BlobLedger } from './blob-ledger.js';
 import { FanOut } from './fan-out.js';
 import { checkSource } from './guards.js';
 import { copyToGroups } from './groups.js';
 import type { CopyJob, CopyTarget } from './job.js';
 import { FIRST_CONNECTIONS, LanesByHost } from './lanes.js';
+import { LabelNotes } from './label-notes.js';
 import { linkedSignal } from './linked-signal.js';
 import type { Holding, ManifestRoom } from './manifest-room.js';
 import { emptyTargetReport, type TargetReport } from './report.js';
@@ -23,16 +25,21 @@ export interface Run {
   readonly memories: RepositoryMemories;
   /** Where many images hold manifests at once: what they may hold together. */
   readonly room?: ManifestRoom | undefined;
+  readonly notes: LabelNotes;
   /** Ends what is under way for an image that is done or has failed; left out where other images may need it. */
   readonly stop?: ((reason?: unknown) => void) | undefined;
 }
 
-/** A run that has not begun. `concurrency` is the number of transfers at a time at each host. */
-export function newRun(concurrency: number, stop?: Run['stop']): Run {
+/** A run of this job that has not begun. */
+export function newRun(
+  { concurrency, emit }: Pick<CopyJob, 'concurrency' | 'emit'>,
+  stop?: Run['stop'],
+): Run {
   return {
     lanes: new LanesByHost(concurrency),
     ledger: new BlobLedger(),
     memories: new RepositoryMemories(),
+    notes: new LabelNotes(emit),
     stop,
   };
 }
@@ -55,7 +62,7 @@ export interface CopyOutcome {
 export async function runCopy(given: CopyJob): Promise<CopyOutcome> {
   const stop = new AbortController();
   const job = { ...given, signal: linkedSignal(given.signal, stop.signal) };
-  const run = newRun(job.concurrency, (reason) => stop.abort(reason));
+  const run = newRun(job, (reason) => stop.abort(reason));
   for (const store of new Set([job.source, ...job.targets.map((target) => target.store)])) {
     store.prepare?.(FIRST_CONNECTIONS, { signal: job.signal });
   }
@@ -64,8 +71,10 @@ export async function runCopy(given: CopyJob): Promise<CopyOutcome> {
 
 /** Copies one image of a run; see {@link runCopy}. */
 export async function copyImage(run: Run, job: CopyJob): Promise<CopyOutcome> {
+  const { source, signal, resume } = job;
   const holding = run.room?.holding();
-  const walk = new Walk(job.source, run.lanes.of(hostKey(job.source)), { signal: job.signal }, holding?.read);
+  const options = { resume, notes: run.notes, onRead: holding?.read };
+  const walk = new Walk(source, run.lanes.of(hostKey(source)), { signal }, options);
   const fanOut = new FanOut(job);
   const shared: Shared = { job, walk, ledger: run.ledger, fanOut, keepGoing: run.stop === undefined };
   const groups = grouped(job.targets).map((targets) => {
@@ -111,7 +120,9 @@ async function headOf(job: CopyJob, { lanes }: Run): Promise<Descriptor | undefi
   if (!source.metered && !headFirst) return undefined;
   if (job.platform !== undefined || job.sourceGuard !== undefined) return undefined;
   const op = { signal, certainty: 'hint' } as const;
-  return lanes.of(hostKey(source)).check(() => source.resolve(key, op));
+  const head = await lanes.of(hostKey(source)).check(() => source.resolve(key, op));
+  // What is called by a name that says nothing has to be looked at.
+  return knownType(head?.mediaType) === undefined ? undefined : head;
 }
 
 async function readRoot(job: CopyJob, walk: Walk, holding: Holding | undefined): Promise<Node> {

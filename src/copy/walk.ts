@@ -1,25 +1,49 @@
 import type { ContentSource, Manifest, ManifestKey, Op } from '../content/store.js';
-import { RegferryError, withSide } from '../errors.js';
+import { readVerified } from '../content/verify.js';
+import { isRegferryError, RegferryError, withSide } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
-import { DEPTH, NODES, TREE_BYTES } from '../spec/limits.js';
+import { DEPTH, MANIFEST_BYTES, NODES, TREE_BYTES } from '../spec/limits.js';
 import { blobsOf, childrenOf, viewManifest, type ManifestView } from '../spec/manifest.js';
+import { callsItself, detectMediaType, knownType } from '../spec/manifest-type.js';
+import type { CopyJob } from './job.js';
+import type { LabelNotes } from './label-notes.js';
 import type { Lanes } from './lanes.js';
+import { printable } from '../spec/printable.js';
+import { refetching } from './refetching.js';
+import { resuming } from './resuming.js';
 
 /** A manifest that was read from the source, and what it names. */
 export interface Node {
   readonly manifest: Manifest;
   readonly view: ManifestView;
-  /** Manifests that it names, in order. */
+  /** Manifests that it names, in order, and entries of types that are not known, which may be blobs. */
   readonly children: readonly Descriptor[];
   /** Blobs that it names: config, then layers. */
   readonly blobs: readonly Descriptor[];
 }
 
-/** A manifest with what it names. Throws E_MANIFEST, E_SCHEMA1, E_LIMIT, E_ALGORITHM. */
-export function nodeOf(manifest: Manifest): Node {
-  const view = viewManifest(manifest.bytes, manifest.descriptor.mediaType);
+/**
+ * A manifest with what it names: what it is its bytes tell, and its descriptor has that type then, whatever it was called.
+ * Throws E_MANIFEST, E_SCHEMA1, E_LIMIT, E_ALGORITHM.
+ */
+export function nodeOf({ bytes, descriptor, label }: Manifest): Node {
+  const mediaType = detectMediaType(bytes, descriptor.mediaType, label) ?? descriptor.mediaType;
+  const view = viewManifest(bytes, mediaType);
+  const manifest = { bytes, descriptor: { ...descriptor, mediaType } };
   return { manifest, view, children: childrenOf(view), blobs: blobsOf(view) };
 }
+
+/** What a walk may be given besides. */
+export interface WalkOptions {
+  /** How an entry of an unknown type is read that breaks off. @default it is not read again */
+  readonly resume?: CopyJob['resume'] | undefined;
+  /** Told of what was called something else than it is. */
+  readonly notes?: LabelNotes | undefined;
+  /** Told how many bytes each manifest has that was read. */
+  readonly onRead?: ((bytes: number) => void) | undefined;
+}
+
+const NO_REPEATS: CopyJob['resume'] = { retries: 0, backoff: () => Promise.resolve() };
 
 /**
  * Reads the manifests of one image from the source, each once however many targets, indexes or tags ask for it.
@@ -29,28 +53,28 @@ export class Walk {
   readonly #source: ContentSource;
   readonly #lanes: Lanes;
   readonly #op: Op;
+  readonly #options: WalkOptions;
   readonly #nodes = new Map<string, Promise<Node>>();
+  /** Entries of unknown types: what they are, or that they are blobs. */
+  readonly #entries = new Map<string, Promise<Node | undefined>>();
   /** Bytes of each manifest and blob that is known of. */
   readonly #sizes = new Map<string, number>();
-  readonly #onRead: (bytes: number) => void;
   #bytes = 0;
 
-  /** @param onRead told how many bytes each manifest has that was read. */
-  constructor(
-    source: ContentSource,
-    lanes: Lanes,
-    op: Op,
-    onRead: (bytes: number) => void = () => undefined,
-  ) {
+  constructor(source: ContentSource, lanes: Lanes, op: Op, options: WalkOptions = {}) {
     this.#source = source;
     this.#lanes = lanes;
     this.#op = op;
-    this.#onRead = onRead;
+    this.#options = options;
   }
 
-  /** Reads the manifest that the walk starts at. */
+  /**
+   * Reads the manifest that the walk starts at. One that can only be copied as it is, since nobody knows what it names, is
+   * refused (E_MANIFEST).
+   */
   async root(key: ManifestKey): Promise<Node> {
     const node = await this.#lanes.check(() => this.#read(key));
+    if (node.view.kind === 'opaque') throw this.#notKnown(node.manifest);
     this.#nodes.set(node.manifest.descriptor.digest, Promise.resolve(node));
     return node;
   }
@@ -69,19 +93,79 @@ export class Walk {
     return reading;
   }
 
+  /**
+   * Reads what an index lists under a type that may not be known. What it is its bytes tell; undefined for a blob. The
+   * source is asked for it as a blob first: asked for a blob as a manifest, distribution answers 500.
+   */
+  entry(descriptor: Descriptor, depth: number): Promise<Node | undefined> {
+    if (knownType(descriptor.mediaType) !== undefined) return this.child(descriptor, depth);
+    let entry = this.#entries.get(descriptor.digest);
+    if (entry !== undefined) return entry;
+    entry = this.#lanes
+      .check(() => this.#readAsBlob(descriptor))
+      .then((node) => this.#settle(node, descriptor, depth));
+    this.#entries.set(descriptor.digest, entry);
+    return entry;
+  }
+
   /** Waits until nothing is being read any more. */
   async settled(): Promise<void> {
+    await Promise.allSettled(this.#entries.values());
     await Promise.allSettled(this.#nodes.values());
   }
 
   async #read(key: ManifestKey): Promise<Node> {
     try {
-      const node = nodeOf(await this.#source.fetch(key, this.#op));
-      this.#count(node);
-      return node;
+      const manifest = await this.#source.fetch(key, this.#op);
+      return this.#taken(manifest, 'digest' in key ? key.mediaType : undefined);
     } catch (error) {
       throw withSide(error, 'source', this.#op.signal);
     }
+  }
+
+  #taken(manifest: Manifest, listed: string | undefined): Node {
+    const node = nodeOf(manifest);
+    this.#count(node);
+    this.#options.notes?.manifest(this.#source, node, { listed, called: manifest.label });
+    return node;
+  }
+
+  /** `unknown` where the source does not have it as a blob. */
+  async #readAsBlob(descriptor: Descriptor): Promise<Node | 'blob' | 'unknown'> {
+    if (descriptor.size > MANIFEST_BYTES) return 'blob';
+    const { resume = NO_REPEATS } = this.#options;
+    const open = resuming((options) => this.#source.open(descriptor, options), descriptor, resume);
+    const read = async (): Promise<Buffer> => readVerified(await open(this.#op), descriptor, MANIFEST_BYTES);
+    try {
+      const bytes = await refetching(read, this.#op.signal);
+      const isManifest = detectMediaType(bytes) !== undefined || callsItself(bytes, descriptor.mediaType);
+      return isManifest ? this.#taken({ descriptor, bytes }, descriptor.mediaType) : 'blob';
+    } catch (error) {
+      if (isRegferryError(error) && error.status !== undefined && error.status >= 400) return 'unknown';
+      if (isRegferryError(error) && error.code === 'E_NOT_FOUND') return 'unknown';
+      throw withSide(error, 'source');
+    }
+  }
+
+  #settle(
+    found: Node | 'blob' | 'unknown',
+    descriptor: Descriptor,
+    depth: number,
+  ): Promise<Node | undefined> {
+    if (found === 'unknown') return this.child(descriptor, depth);
+    if (found === 'blob') {
+      this.#options.notes?.blob(this.#source, descriptor);
+      return Promise.resolve(undefined);
+    }
+    const node = Promise.resolve(found);
+    this.#nodes.set(descriptor.digest, node);
+    return node;
+  }
+
+  #notKnown({ descriptor }: Manifest): RegferryError {
+    const { mediaType, digest } = descriptor;
+    const message = `${this.#source.toString()}: ${digest} is ${printable(mediaType, 120)}, which is no manifest that is known: what it names could not be copied with it`;
+    return new RegferryError('E_MANIFEST', message, { side: 'source', digest });
   }
 
   #count({ manifest, children, blobs }: Node): void {
@@ -91,7 +175,7 @@ export class Walk {
       this.#sizes.set(digest, size);
     }
     this.#bytes += manifest.bytes.length;
-    this.#onRead(manifest.bytes.length);
+    this.#options.onRead?.(manifest.bytes.length);
     if (this.#bytes > TREE_BYTES) throw this.#tooMuch(`manifests of more than ${TREE_BYTES} bytes in all`);
     if (this.#sizes.size > NODES) throw this.#tooMuch(`more than ${NODES} manifests and blobs`);
   }

@@ -6,6 +6,7 @@ import { parseRetryAfter } from './headers.js';
 import { ERROR_BODY_LIMIT } from './limits.js';
 import type { HttpResponse } from './message.js';
 import { redactUrl } from './redact.js';
+import { printable } from '../spec/printable.js';
 import { isRetryableStatus } from './retry.js';
 
 /** What the caller knows about the request that was answered with an error. */
@@ -36,7 +37,8 @@ export async function responseError(response: HttpResponse, context: ErrorContex
   const wait =
     retryAfterMs === undefined || retryAfterMs === 0 ? '' : `; it asks to wait ${seconds(retryAfterMs)}`;
   const hint = context.hint === undefined ? '' : `; ${context.hint}`;
-  const message = `${context.action} ${redactUrl(response.url)} answered ${status}${words(body)}${wait}${hint}`;
+  const type = status < 300 ? contentType(response) : '';
+  const message = `${context.action} ${redactUrl(response.url)} answered ${status}${type}${words(body)}${wait}${hint}`;
   return new RegferryError(codeOf(status), message, {
     side: context.side,
     digest: context.digest,
@@ -53,6 +55,13 @@ export async function responseError(response: HttpResponse, context: ErrorContex
 function wantsClientCertificate(status: number, { text }: ErrorBody): boolean {
   const certificate = /\b(?:no required ssl certificate|ssl certificate error|client certificate)\b/i;
   return status >= 400 && status < 500 && certificate.test(text);
+}
+
+/** What a success is that is none: its status alone would not tell. */
+function contentType(response: HttpResponse): string {
+  const type = response.headers.get('content-type');
+  if (type === undefined) return ' without a Content-Type';
+  return ` (${printable(response.redacted?.(type) ?? type, 100)})`;
 }
 
 function words({ codes, text }: ErrorBody): string {

@@ -1,3 +1,6 @@
+import { isUtf8 } from 'node:buffer';
+import { Readable } from 'node:stream';
+
 import { isRegferryError } from '../errors.js';
 import { codingsOf, decoded } from '../http/content-encoding.js';
 import type { HttpResponse } from '../http/message.js';
@@ -14,8 +17,9 @@ export interface Document {
 
 /**
  * GETs a manifest or a page of tags as a whole. The transport repeats a request until it is answered; a body that breaks
- * off after that is asked for again here. Throws E_LIMIT over `limit` bytes, the registry's refusal for any status but
- * 200, E_NOT_A_REGISTRY or E_REFUSED for a web page, and E_UNSUPPORTED for a coding that cannot be undone.
+ * off after that is asked for again here. What it is is for the caller to find out, whatever its Content-Type says. Throws
+ * E_LIMIT over `limit` bytes, the registry's refusal for any status but 200, and E_UNSUPPORTED for a coding that cannot be
+ * undone.
  * @param isWhole true for bytes that are to be left as they came, whatever coding the answer names
  */
 export async function getDocument(
@@ -27,8 +31,7 @@ export async function getDocument(
   const { client, repeats } = context;
   for (let failures = 0; ;) {
     const response = await client.send(call);
-    if (response.status !== 200 || isWebPage(response))
-      throw await client.failure(response, call.method, call);
+    if (response.status !== 200) throw await client.failure(response, call.method, call);
     try {
       const document = { response, bytes: await response.bytes(limit) };
       const codings = codingsOf(response.headers);
@@ -41,4 +44,23 @@ export async function getDocument(
       await repeats.backoff(failures, call.signal);
     }
   }
+}
+
+/** True for a page or other markup by its first character, or by what it is called. */
+export function isMarkup({ response, bytes }: Document): boolean {
+  return isWebPage(response) || /^\s*</.test(bytes.subarray(0, 64).toString('latin1'));
+}
+
+/** The answer with its body still to be read, as far as that is text: for an error that tells what came instead. */
+export function unread({ response, bytes }: Document): HttpResponse {
+  const text = isUtf8(bytes) ? bytes : Buffer.alloc(0);
+  return {
+    status: response.status,
+    headers: response.headers,
+    url: response.url,
+    ...(response.redacted && { redacted: (text: string) => response.redacted?.(text) ?? text }),
+    stream: Readable.from([text], { objectMode: false }),
+    bytes: () => Promise.resolve(text),
+    discard: () => Promise.resolve(),
+  };
 }

@@ -6,7 +6,7 @@ import { algorithmOf, isDigest } from '../spec/digest.js';
 import { blobsOf, viewManifest } from '../spec/manifest.js';
 import { scopeOf, type RepositoryContext } from './context.js';
 import { digestQuery, manifestPath } from './endpoints.js';
-import { digestHeader } from './manifests.js';
+import { digestHeader } from './received-manifest.js';
 import { settleRefusal } from './immutable-tag.js';
 import { isWebPage } from './web-page.js';
 

@@ -1,18 +1,17 @@
 import type { Manifest, ManifestKey, Op, ResolveOptions } from '../content/store.js';
-import { RegferryError, isRegferryError, type ErrorCode } from '../errors.js';
-import { codingsInWords, codingsOf } from '../http/content-encoding.js';
+import { isRegferryError } from '../errors.js';
+import { codingsOf } from '../http/content-encoding.js';
 import type { HttpResponse } from '../http/message.js';
 import { isRetryableStatus } from '../http/retry.js';
 import { sameOrigin } from '../http/url.js';
 import type { Descriptor } from '../spec/descriptor.js';
-import { algorithmOf, digestOf, isDigest, type Digest } from '../spec/digest.js';
+import { algorithmOf, digestOf } from '../spec/digest.js';
 import { MANIFEST_BYTES } from '../spec/limits.js';
-import { detectMediaType } from '../spec/manifest.js';
 import { MANIFEST_ACCEPT, cleanMediaType } from '../spec/media-types.js';
-import { schema1Refusal } from '../spec/schema1.js';
 import { scopeOf, type RepositoryContext } from './context.js';
 import { getDocument, type Document } from './document.js';
 import { manifestPath } from './endpoints.js';
+import { digestHeader, receivedManifest } from './received-manifest.js';
 import { isWebPage } from './web-page.js';
 
 function manifestCall(context: RepositoryContext, method: 'GET' | 'HEAD', key: ManifestKey, op: Op) {
@@ -111,8 +110,9 @@ async function isBelieved(
 /**
  * GET of a manifest, hashed here. A body that is not what was asked for by digest, or not what the answer's own
  * Docker-Content-Digest promises, is E_DIGEST_MISMATCH, another size than the descriptor's E_SIZE_MISMATCH, each after
- * asking once more; a body over 4 MiB is E_LIMIT, schema 1 E_SCHEMA1. A Content-Encoding that nobody asked for is undone,
- * unless the bytes are the promised ones as they are.
+ * asking once more; a body over 4 MiB is E_LIMIT, schema 1 E_SCHEMA1, and one that is no manifest E_MANIFEST or
+ * E_NOT_A_REGISTRY. What an index names by a type that we do not know may be anything, and keeps that type then. A
+ * Content-Encoding that nobody asked for is undone, unless the bytes are the promised ones as they are.
  */
 export async function fetchManifest(context: RepositoryContext, key: ManifestKey, op: Op): Promise<Manifest> {
   const call = manifestCall(context, 'GET', key, op);
@@ -121,56 +121,13 @@ export async function fetchManifest(context: RepositoryContext, key: ManifestKey
     return digest !== undefined && digestOf(bytes, algorithmOf(digest)) === digest;
   };
   const read = async (): Promise<Manifest> =>
-    manifestOf(context, key, await getDocument(context, call, MANIFEST_BYTES, isPromised));
+    receivedManifest(context, key, await getDocument(context, call, MANIFEST_BYTES, isPromised), op);
   try {
     return await read();
   } catch (error) {
     if (!isRegferryError(error) || !/^E_(?:DIGEST|SIZE)_MISMATCH$/.test(error.code)) throw error;
     return read();
   }
-}
-
-/** Hash and size come before anything that the document says: a wrong byte in it is a wrong byte, not bad JSON. */
-function manifestOf(context: RepositoryContext, key: ManifestKey, document: Document): Manifest {
-  const { response, bytes } = document;
-  const contentType = response.headers.get('content-type');
-  const what = context.client.registry + manifestPath(context.repository, key);
-  const expected = 'digest' in key ? key : { digest: digestHeader(response) };
-  const declared = 'digest' in key ? key.mediaType : undefined;
-  const mismatch = (code: ErrorCode, why: string): RegferryError => {
-    const { side } = context.client;
-    const codings = codingsOf(response.headers);
-    const coded = codings.length === 0 ? '' : `; it came with ${codingsInWords(codings)}`;
-    return new RegferryError(code, `GET ${what}: ${why}${coded}`, { side, digest: expected.digest });
-  };
-  const schema1 = schema1Refusal(declared ?? typeOrNothing(bytes, contentType), what);
-  if (schema1 !== undefined) throw schema1;
-  const { size } = 'digest' in key ? key : {};
-  if (size !== undefined && size >= 0 && size !== bytes.length) {
-    throw mismatch('E_SIZE_MISMATCH', `expected ${size} bytes, got ${bytes.length}`);
-  }
-  const digest = digestOf(bytes, expected.digest === undefined ? 'sha256' : algorithmOf(expected.digest));
-  if (expected.digest !== undefined && digest !== expected.digest) {
-    const why = `expected ${expected.digest}, got ${digest} (${bytes.length} bytes)`;
-    throw mismatch('E_DIGEST_MISMATCH', `${why}; the registry sent another manifest than it promised`);
-  }
-  const mediaType = declared ?? detectMediaType(bytes, contentType);
-  return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
-}
-
-/** Schema 1 hashes its payload, not its bytes, so it has to be recognised before the digest is compared. */
-function typeOrNothing(bytes: Buffer, contentType: string | undefined): string {
-  try {
-    return detectMediaType(bytes, contentType);
-  } catch {
-    return '';
-  }
-}
-
-/** Docker-Content-Digest, where it is one that can be verified; early ECR leaves it out and some send nonsense. */
-export function digestHeader(response: HttpResponse): Digest | undefined {
-  const value = response.headers.get('docker-content-digest');
-  return value !== undefined && isDigest(value) ? value : undefined;
 }
 
 function lengthHeader(response: HttpResponse): number {

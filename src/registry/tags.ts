@@ -3,7 +3,7 @@ import { RegferryError } from '../errors.js';
 import { printable } from '../spec/printable.js';
 import { isTag } from '../spec/reference.js';
 import { scopeOf, type RepositoryContext } from './context.js';
-import { getDocument } from './document.js';
+import { getDocument, isMarkup, unread } from './document.js';
 import { tagsPath } from './endpoints.js';
 import { TAG_LIMITS, type TagLimits } from './limits.js';
 import { PAGE, nextPage } from './next-page.js';
@@ -59,7 +59,11 @@ async function readPage(
   { signal }: TagsOptions,
 ): Promise<Page> {
   const call = { method: 'GET', target, scopes: [scopeOf(context)], signal } as const;
-  const { response, bytes } = await getDocument(context, call, limits.pageBytes);
+  const document = await getDocument(context, call, limits.pageBytes);
+  const { response, bytes } = document;
+  if (isMarkup(document) && !/^\s*\{/.test(bytes.subarray(0, 64).toString('latin1'))) {
+    throw await context.client.failure(unread(document), 'GET', { signal });
+  }
   const names = parseNames(context, bytes.toString('utf8'));
   const tags = names.filter((name): name is string => typeof name === 'string' && isTag(name));
   const others = names

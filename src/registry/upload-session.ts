@@ -8,7 +8,7 @@ import { algorithmOf, type Digest } from '../spec/digest.js';
 import { scopeOf, type RepositoryContext } from './context.js';
 import { digestQuery, mountPath, uploadsPath } from './endpoints.js';
 import { LARGEST_CHUNK_BYTES, LEAST_MAXIMUM_BYTES } from './limits.js';
-import { digestHeader } from './manifests.js';
+import { digestHeader } from './received-manifest.js';
 import { handedLocation } from './location.js';
 import { pullScope } from './scopes.js';
 import { isWebPage } from './web-page.js';

@@ -1,7 +1,8 @@
 import { isRegferryError } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import type { Digest } from '../spec/digest.js';
-import { childrenOf, detectMediaType, viewManifest } from '../spec/manifest.js';
+import { childrenOf, viewManifest } from '../spec/manifest.js';
+import { detectMediaType } from '../spec/manifest-type.js';
 
 /** Most manifests whose facts are kept, an index counted once for each of its entries. */
 const mostKept = 50_000;
@@ -16,8 +17,8 @@ export interface ManifestFacts {
 
 /** The facts of a manifest of this type. One that cannot be read as such has none. */
 export function factsOf(bytes: Buffer, mediaType: string): ManifestFacts {
-  const detected = attempt(() => detectMediaType(bytes, undefined));
-  const view = attempt(() => viewManifest(bytes, mediaType));
+  const detected = attempt(() => detectMediaType(bytes));
+  const view = attempt(() => viewManifest(bytes, detectMediaType(bytes, mediaType) ?? mediaType));
   if (view === undefined || view.kind === 'opaque') return { detected, subject: undefined, children: [] };
   const children = childrenOf(view).map(({ digest, size, ...child }) => {
     return { mediaType: child.mediaType, digest, size };

@@ -2,8 +2,9 @@ import { JoinedBytes } from '../content/joined-bytes.js';
 import { isRegferryError } from '../errors.js';
 import { algorithmOf, digestOf, isDigest } from '../spec/digest.js';
 import type { Digest } from '../spec/digest.js';
-import { viewManifest, childrenOf, blobsOf, detectMediaType } from '../spec/manifest.js';
+import { viewManifest, childrenOf, blobsOf } from '../spec/manifest.js';
 import type { ManifestView } from '../spec/manifest.js';
+import { detectMediaType, knownType } from '../spec/manifest-type.js';
 import { cleanMediaType, isForeignLayerType } from '../spec/media-types.js';
 import { isTag } from '../spec/reference.js';
 import type { RouteContext } from './context.js';
@@ -149,8 +150,17 @@ async function withBody(context: RouteContext, task: (bytes: Buffer) => Promise<
 function examine(bytes: Buffer, contentType: string | undefined): { mediaType: string; view: ManifestView } {
   try {
     const detected = detectMediaType(bytes, contentType);
+    const declared = knownType(contentType);
+    if (detected !== undefined && declared !== undefined && detected !== declared) {
+      const message = `the request's Content-Type is ${declared}, but the document is ${detected}`;
+      throw new Refusal(400, 'MANIFEST_INVALID', message);
+    }
     const sent = cleanMediaType(contentType) === undefined ? undefined : contentType;
-    return { mediaType: sent ?? detected, view: viewManifest(bytes, detected) };
+    const mediaType = sent ?? detected;
+    if (mediaType === undefined) {
+      throw new Refusal(400, 'MANIFEST_INVALID', 'neither the request nor the document says what it is');
+    }
+    return { mediaType, view: viewManifest(bytes, detected ?? mediaType) };
   } catch (error) {
     if (!isRegferryError(error)) throw error;
     throw new Refusal(400, 'MANIFEST_INVALID', error.message);
@@ -158,8 +168,11 @@ function examine(bytes: Buffer, contentType: string | undefined): { mediaType: s
 }
 
 async function checkNamed(repository: RepositoryStorage | undefined, view: ManifestView): Promise<void> {
-  for (const { digest } of childrenOf(view)) {
-    if ((await repository?.manifest({ digest })) === undefined) throw unknownPart('manifest', digest);
+  for (const { digest, mediaType } of childrenOf(view)) {
+    if ((await repository?.manifest({ digest })) !== undefined) continue;
+    if (knownType(mediaType) !== undefined) throw unknownPart('manifest', digest);
+    // What is listed under a type that nobody knows may be a blob as well.
+    if ((await repository?.blobSize(digest)) === undefined) throw unknownPart('manifest or blob', digest);
   }
   for (const { digest, mediaType } of blobsOf(view)) {
     if (isForeignLayerType(mediaType)) continue;

@@ -3,6 +3,7 @@ import type { Digest } from '../spec/digest.js';
 import { isJsonObject, own, parseJson } from '../spec/json.js';
 import { MANIFEST_BYTES } from '../spec/limits.js';
 import { viewManifest } from '../spec/manifest.js';
+import { detectMediaType } from '../spec/manifest-type.js';
 import { OCI_INDEX } from '../spec/media-types.js';
 import type { RouteContext } from './context.js';
 import { linkTo, pageLimit } from './pages.js';
@@ -56,7 +57,7 @@ function describe({ bytes, descriptor }: Manifest): {
   artifactType: string | undefined;
   annotations: unknown;
 } {
-  const view = viewManifest(bytes, descriptor.mediaType);
+  const view = viewManifest(bytes, detectMediaType(bytes, descriptor.mediaType) ?? descriptor.mediaType);
   const document = parseJson(bytes, 'manifest');
   const annotations = isJsonObject(document) ? own(document, 'annotations') : undefined;
   if (view.kind === 'opaque') return { artifactType: undefined, annotations };

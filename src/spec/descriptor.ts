@@ -1,10 +1,11 @@
 import { isRegferryError, RegferryError } from '../errors.js';
 import { parseDigest } from './digest.js';
 import type { Digest } from './digest.js';
-import { isJsonObject, own, ownText } from './json.js';
-import { readPlatform } from './platform.js';
+import { isJsonObject, own, ownText, type JsonObject } from './json.js';
+import { PLATFORM_NAMES, readPlatform } from './platform.js';
 import type { Platform } from './platform.js';
 import { printable } from './printable.js';
+import { namesOf, refuseOtherCase } from './spelling.js';
 
 /**
  * A reference to content: its type, digest and size, and where an index names a platform, that.
@@ -21,6 +22,28 @@ export interface Descriptor {
   readonly artifactType?: string | undefined;
 }
 
+/** What is read of a descriptor, here or by those who read it later. */
+const NAMES = namesOf(
+  'mediaType',
+  'digest',
+  'size',
+  'urls',
+  'annotations',
+  'platform',
+  'artifactType',
+  'data',
+);
+
+/**
+ * Refuses a descriptor that names one of its fields, or of its platform's, in another letter case; see refuseOtherCase.
+ * Throws E_MANIFEST.
+ */
+export function checkSpelling(value: JsonObject, where: string): void {
+  refuseOtherCase(value, NAMES, where);
+  const platform = own(value, 'platform');
+  if (isJsonObject(platform)) refuseOtherCase(platform, PLATFORM_NAMES, `${where}.platform`);
+}
+
 /**
  * Reads a descriptor out of parsed JSON; `where` names its place in messages, as in `layers[2]`.
  * What decides about the copy (type, digest, size, urls) is strict; what only describes (platform, annotations,
@@ -29,6 +52,7 @@ export interface Descriptor {
  */
 export function parseDescriptor(value: unknown, where: string): Descriptor {
   if (!isJsonObject(value)) throw malformed(where, 'is not an object');
+  checkSpelling(value, where);
   const urls = readUrls(own(value, 'urls'), where);
   const annotations = readAnnotations(own(value, 'annotations'));
   const platform = readPlatform(own(value, 'platform'));

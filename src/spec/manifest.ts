@@ -4,21 +4,10 @@ import type { Descriptor } from './descriptor.js';
 import { isJsonObject, own, ownText, parseJson } from './json.js';
 import type { JsonObject } from './json.js';
 import { DESCRIPTORS } from './limits.js';
-import {
-  cleanMediaType,
-  DOCKER_CONFIG,
-  DOCKER_MANIFEST,
-  isArtifactType,
-  isIndexType,
-  isManifestType,
-  isSchema1Type,
-  OCI_INDEX,
-  OCI_MANIFEST,
-  SCHEMA1,
-  SCHEMA1_SIGNED,
-} from './media-types.js';
-import { printable } from './printable.js';
-import { schema1Refusal } from './schema1.js';
+import { fieldType, kindOf, knownType, MANIFEST_NAMES } from './manifest-type.js';
+import { isBlobType } from './media-types.js';
+import { schema1Error } from './schema1.js';
+import { refuseOtherCase } from './spelling.js';
 
 /** What any known manifest may say about itself. */
 interface Attached {
@@ -54,18 +43,6 @@ interface OpaqueView {
 /** What a manifest refers to: a view for walking, never a source of bytes. */
 export type ManifestView = IndexView | ImageView | ArtifactView | OpaqueView;
 
-/** Names that decide what a document is. Go's readers take them in any letter case, so another spelling is refused. */
-const STRUCTURAL = [
-  'schemaVersion',
-  'mediaType',
-  'manifests',
-  'config',
-  'layers',
-  'fsLayers',
-  'blobs',
-] as const;
-const SPELLING: ReadonlyMap<string, string> = new Map(STRUCTURAL.map((name) => [fold(name), name]));
-
 /** Lists that make a document something else as well (CVE-2021-41190). */
 const FOREIGN_TO = {
   index: ['config', 'layers', 'fsLayers', 'blobs'],
@@ -74,38 +51,19 @@ const FOREIGN_TO = {
 } as const;
 
 /**
- * The media type of a manifest that was asked for by tag, or by a bare digest. A Content-Type that says something
- * decides; one that is absent or generic leaves it to the document: its mediaType field, else its shape.
- * Throws E_MANIFEST when a known Content-Type and a known mediaType field contradict each other, and when
- * nothing tells. Types that we do not know are returned as they are.
- */
-export function detectMediaType(bytes: Uint8Array, contentType: string | undefined): string {
-  const declared = cleanMediaType(contentType);
-  if (declared !== undefined && !isManifestType(declared)) return declared;
-  const document = readDocument(bytes);
-  const field = mediaTypeField(document);
-  if (declared === undefined) return field ?? typeByShape(document);
-  if (field !== undefined && field !== declared) {
-    throw refused(`the answer's Content-Type is ${declared}, but the document's mediaType is ${field}`);
-  }
-  return declared;
-}
-
-/**
  * Reads what a manifest of this type refers to. A type that we do not know gives an opaque view.
  * Throws E_SCHEMA1 for Docker schema 1; E_MANIFEST for a document that is malformed, that is index and manifest at
  * once, or whose mediaType field is of another kind; E_LIMIT above DESCRIPTORS descriptors; E_ALGORITHM for digests
  * that cannot be verified.
  */
 export function viewManifest(bytes: Uint8Array, mediaType: string): ManifestView {
-  const type = cleanMediaType(mediaType);
-  if (type === undefined || !isManifestType(type)) return { kind: 'opaque' };
-  const schema1 = schema1Refusal(type, 'manifest');
-  if (schema1 !== undefined) throw schema1;
+  const type = knownType(mediaType);
+  if (type === undefined) return { kind: 'opaque' };
   const kind = kindOf(type);
+  if (kind === 'schema1') throw schema1Error(type, 'manifest');
   const document = readDocument(bytes);
-  const field = mediaTypeField(document);
-  if (field !== undefined && (isSchema1Type(field) || kindOf(field) !== kind)) {
+  const field = fieldType(document);
+  if (field !== undefined && kindOf(field) !== kind) {
     throw refused(`it was announced as ${type}, but its mediaType is ${field}`);
   }
   const stray = FOREIGN_TO[kind].find((name) => (own(document, name) ?? null) !== null);
@@ -134,55 +92,31 @@ export function viewManifest(bytes: Uint8Array, mediaType: string): ManifestView
   }
 }
 
-/** The manifests below this one: an index's entries in order, repeats included; none for other kinds. */
+/**
+ * The manifests below this one: an index's entries in order, repeats included, but for those that are blobs by their type;
+ * none for other kinds. An entry of a type that we do not know may turn out to be a blob.
+ */
 export function childrenOf(view: ManifestView): readonly Descriptor[] {
-  return view.kind === 'index' ? view.manifests : [];
+  return view.kind === 'index' ? view.manifests.filter(({ mediaType }) => !isBlobType(mediaType)) : [];
 }
 
-/** The blobs that this manifest itself needs: config and layers, or an artifact's blobs, in order, repeats included. */
+/**
+ * The blobs that this manifest itself needs, in order, repeats included: config and layers, an artifact's blobs, or the
+ * entries of an index that are layers or configurations, as in the cache that BuildKit keeps in a registry.
+ */
 export function blobsOf(view: ManifestView): readonly Descriptor[] {
   if (view.kind === 'image') return [view.config, ...view.layers];
+  if (view.kind === 'index') return view.manifests.filter(({ mediaType }) => isBlobType(mediaType));
   return view.kind === 'artifact' ? view.blobs : [];
-}
-
-function kindOf(mediaType: string): 'index' | 'image' | 'artifact' {
-  if (isIndexType(mediaType)) return 'index';
-  return isArtifactType(mediaType) ? 'artifact' : 'image';
 }
 
 function readDocument(bytes: Uint8Array): JsonObject {
   const document = parseJson(bytes, 'manifest');
   if (!isJsonObject(document)) throw refused('it is not a JSON object');
-  for (const name of Object.keys(document)) {
-    const meant = SPELLING.get(fold(name));
-    if (meant !== undefined && meant !== name) {
-      throw refused(
-        `it has "${printable(name, 40)}", which some programs read as ${meant} and others do not`,
-      );
-    }
-  }
+  refuseOtherCase(document, MANIFEST_NAMES, 'manifest refused: it');
+  const field = own(document, 'mediaType') ?? undefined;
+  if (field !== undefined && typeof field !== 'string') throw refused('its mediaType is not a string');
   return document;
-}
-
-/** The mediaType field where it names a manifest type that we know. */
-function mediaTypeField(document: JsonObject): string | undefined {
-  const value = own(document, 'mediaType') ?? undefined;
-  if (value === undefined) return undefined;
-  if (typeof value !== 'string') throw refused('its mediaType is not a string');
-  const type = cleanMediaType(value);
-  return type !== undefined && isManifestType(type) ? type : undefined;
-}
-
-function typeByShape(document: JsonObject): string {
-  const version = own(document, 'schemaVersion');
-  if (version === 1) return Array.isArray(own(document, 'signatures')) ? SCHEMA1_SIGNED : SCHEMA1;
-  if (version === 2) {
-    if (Array.isArray(own(document, 'manifests'))) return OCI_INDEX;
-    const config = own(document, 'config');
-    if (isJsonObject(config))
-      return own(config, 'mediaType') === DOCKER_CONFIG ? DOCKER_MANIFEST : OCI_MANIFEST;
-  }
-  throw refused('neither the answer nor the document says what it is');
 }
 
 function readConfig(document: JsonObject): Descriptor {
@@ -200,11 +134,6 @@ function readList(document: JsonObject, name: string, limit: number = DESCRIPTOR
     throw new RegferryError('E_LIMIT', message);
   }
   return list.map((entry: unknown, at) => parseDescriptor(entry, `${name}[${at}]`));
-}
-
-/** Letter case folded as Go's JSON reader does it, which also takes ſ for s and the Kelvin sign for k. */
-function fold(name: string): string {
-  return name.toUpperCase().toLowerCase();
 }
 
 function refused(why: string): RegferryError {

@@ -71,6 +71,21 @@ export function isManifestType(mediaType: string): boolean {
   return MANIFESTS.has(mediaType);
 }
 
+/** Words of a type that tells of a layer or a configuration: `….image.layer.v1.tar+gzip`, `….buildkit.cacheconfig.v0`. */
+const BLOB_WORDS = /[./](?:layer|rootfs|config|cacheconfig|tar)(?=[.+]|$)|\+(?:gzip|zstd|encrypted)$/;
+const BLOBS: ReadonlySet<string> = new Set([
+  OCI_EMPTY,
+  DOCKER_CONFIG,
+  'application/vnd.docker.plugin.v1+json',
+  'application/vnd.in-toto+json',
+]);
+
+/** True for the types of layers and configurations, which are blobs wherever they are named, in an index as well. */
+export function isBlobType(mediaType: string): boolean {
+  const type = cleanMediaType(mediaType);
+  return type !== undefined && !isManifestType(type) && (BLOBS.has(type) || BLOB_WORDS.test(type));
+}
+
 const FOREIGN_DOCKER = 'application/vnd.docker.image.rootfs.foreign.diff.tar';
 const FOREIGN_OCI = 'application/vnd.oci.image.layer.nondistributable.v1.tar';
 

@@ -1,6 +1,7 @@
 import { RegferryError } from '../errors.js';
 import { isJsonObject, ownText, parseJson } from './json.js';
 import { printable } from './printable.js';
+import { namesOf, refuseOtherCase, type Names } from './spelling.js';
 
 /** An operating system, an architecture and, for some, a variant. https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md */
 export interface Platform {
@@ -16,12 +17,15 @@ export interface PlatformEntry {
   readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
+/** What is read of a platform, in an index as in a configuration. */
+export const PLATFORM_NAMES: Names = namesOf('os', 'architecture', 'variant', 'os.version', 'os.features');
+
 const GRAMMAR =
-  /^([A-Za-z0-9_-]{1,64})(?:\(([A-Za-z0-9_.-]{1,64})\))?\/([A-Za-z0-9_.-]{1,64})(?:\/([A-Za-z0-9_.-]{1,64}))?$/;
+  /^([A-Za-z0-9_-]{1,64})(?:\(([A-Za-z0-9_.-]{1,64})\))?\/([A-Za-z0-9_.-]{1,64})(?:\/([A-Za-z0-9_.-]{1,64}))?(?::([A-Za-z0-9_.-]{1,64}))?$/;
 
 /**
- * Parses `os/arch[/variant]`, as in `linux/arm64/v8`, or with an OS version as containerd writes it,
- * `windows(10.0.17763)/amd64`. Aliases come back as the registered names: `linux/x86_64` is `linux/amd64`,
+ * Parses `os/arch[/variant][:version]`, as in `linux/arm64/v8` or `windows/amd64:10.0.17763`; the OS version may also stand
+ * where containerd writes it, `windows(10.0.17763)/amd64`. Aliases come back as the registered names: `linux/x86_64` is `linux/amd64`,
  * `linux/arm64/v8` is `linux/arm64`, `linux/arm` is `linux/arm/v7`. Throws E_USAGE, also for several values.
  * https://github.com/containerd/platforms/blob/v1.0.0-rc.1/database.go
  */
@@ -30,19 +34,19 @@ export function parsePlatform(text: string): Platform {
     const message = `one platform only, not "${printable(text, 100)}": a subset of an index would be a new index with a new digest; copy all of it, or one platform`;
     throw new RegferryError('E_USAGE', message);
   }
-  const [, os, osVersion, architecture, variant] = GRAMMAR.exec(text) ?? [];
-  if (os === undefined || architecture === undefined) {
-    const message = `"${printable(text, 100)}" is not a platform: expected os/arch or os/arch/variant, for example linux/arm64`;
+  const [, os, version, architecture, variant, behind] = GRAMMAR.exec(text) ?? [];
+  if (os === undefined || architecture === undefined || (version !== undefined && behind !== undefined)) {
+    const message = `"${printable(text, 100)}" is not a platform: expected os/arch or os/arch/variant, for example linux/arm64, with a Windows version behind it if need be: windows/amd64:10.0.20348.169`;
     throw new RegferryError('E_USAGE', message);
   }
-  return normalize({ os, architecture, variant, osVersion });
+  return normalize({ os, architecture, variant, osVersion: version ?? behind });
 }
 
-/** The platform as `os[(version)]/arch[/variant]`, fit for a message. */
+/** The platform as `os/arch[/variant][:version]`, fit for a message. {@link parsePlatform} reads it back. */
 export function formatPlatform(platform: Platform): string {
-  const version = platform.osVersion === undefined ? '' : `(${platform.osVersion})`;
+  const version = platform.osVersion === undefined ? '' : `:${platform.osVersion}`;
   const variant = platform.variant === undefined ? '' : `/${platform.variant}`;
-  return printable(`${platform.os}${version}/${platform.architecture}${variant}`, 300);
+  return printable(`${platform.os}/${platform.architecture}${variant}${version}`, 300);
 }
 
 /**
@@ -69,32 +73,67 @@ export function isAttestation(entry: PlatformEntry): boolean {
   return annotations['vnd.docker.reference.type'] === 'attestation-manifest';
 }
 
-/**
- * The entry of an index for one platform: of several that match, one with exactly the OS version that was asked for,
- * else the first. Attestations never match, and nested indexes are not descended into.
- * Throws E_NO_SUCH_PLATFORM with a list of what is there.
- */
-export function selectPlatform<T extends PlatformEntry>(entries: readonly T[], wanted: Platform): T {
-  const images = entries.filter((entry) => !isAttestation(entry));
-  const matches = images.filter((entry) => entry.platform && matchesPlatform(wanted, entry.platform));
-  const best = matches.find((entry) => entry.platform?.osVersion === wanted.osVersion) ?? matches[0];
-  if (best !== undefined) return best;
-  const there = new Set(images.flatMap((entry) => (entry.platform ? [formatPlatform(entry.platform)] : [])));
-  const listed = printable([...there].join(', '), 1_000);
-  const offer = there.size === 0 ? 'the index names no platforms' : `there are: ${listed}`;
-  throw new RegferryError('E_NO_SUCH_PLATFORM', `no image for ${formatPlatform(wanted)}; ${offer}`);
+/** The digest of the image that an attestation is about, where it says so, as it stands there. */
+export function attestedBy({ annotations }: PlatformEntry): string | undefined {
+  return annotations !== undefined && Object.hasOwn(annotations, 'vnd.docker.reference.digest')
+    ? annotations['vnd.docker.reference.digest']
+    : undefined;
 }
 
 /**
- * The platform that an image's configuration names, or undefined where it names none or is no JSON (artifacts).
- * Never throws. https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md#properties
+ * The entry for one platform among those of an index and of the indexes in it. One that is listed twice is one; of several
+ * images that match, it is the one with exactly the OS version that was asked for. Attestations never match.
+ * Throws E_NO_SUCH_PLATFORM with a list of what is there, and E_USAGE with a list where several are what was asked for.
+ */
+export function selectPlatform<T extends PlatformEntry & { readonly digest: string }>(
+  entries: readonly T[],
+  wanted: Platform,
+): T {
+  const images = entries.filter((entry) => !isAttestation(entry));
+  const matches = oneEach(
+    images.filter((entry) => entry.platform !== undefined && matchesPlatform(wanted, entry.platform)),
+  );
+  const exact = matches.filter((entry) => entry.platform?.osVersion === wanted.osVersion);
+  const [first, ...others] = wanted.osVersion !== undefined && exact.length > 0 ? exact : matches;
+  if (first === undefined) {
+    const listed = list(images.flatMap(({ platform }) => (platform ? [formatPlatform(platform)] : [])));
+    const offer = listed === '' ? 'the index names no platforms' : `there are: ${listed}`;
+    throw new RegferryError('E_NO_SUCH_PLATFORM', `no image for ${formatPlatform(wanted)}; ${offer}`);
+  }
+  if (others.length === 0) return first;
+  const asked = formatPlatform(wanted);
+  throw new RegferryError(
+    'E_USAGE',
+    `${matches.length} images are for ${asked}, so one must be named, by its version or by its digest: ${choices([first, ...others])}`,
+  );
+}
+
+function oneEach<T extends { readonly digest: string }>(entries: readonly T[]): readonly T[] {
+  return [...new Map([...entries].reverse().map((entry) => [entry.digest, entry])).values()].reverse();
+}
+
+function choices(entries: readonly (PlatformEntry & { readonly digest: string })[]): string {
+  const names = entries.map(({ platform }) => (platform === undefined ? '' : formatPlatform(platform)));
+  return list(entries.map(({ digest }, at) => `${names[at] ?? ''} (${digest})`));
+}
+
+function list(names: readonly string[]): string {
+  return printable([...new Set(names)].join(', '), 1_000);
+}
+
+/**
+ * The platform that an image's configuration names, or undefined where it names none or is no JSON (artifacts). Throws
+ * E_MANIFEST where it names one in another letter case. https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md#properties
  */
 export function platformOfConfig(bytes: Uint8Array): Platform | undefined {
+  let config: unknown;
   try {
-    return readPlatform(parseJson(bytes, 'config'));
+    config = parseJson(bytes, 'config');
   } catch {
     return undefined;
   }
+  if (isJsonObject(config)) refuseOtherCase(config, PLATFORM_NAMES, 'config refused: it');
+  return readPlatform(config);
 }
 
 /** The platform in an object with `os` and `architecture`; undefined when either is missing. Never throws. */

@@ -36,7 +36,11 @@ export function schema1Digest(bytes: Uint8Array): Digest {
  */
 export function schema1Refusal(mediaType: string, what: string): RegferryError | undefined {
   const type = mediaType.split(';', 1)[0]?.trim().toLowerCase() ?? '';
-  if (!isSchema1Type(type)) return undefined;
+  return isSchema1Type(type) ? schema1Error(type, what) : undefined;
+}
+
+/** The E_SCHEMA1 error of {@link schema1Refusal}, for a type that is known to be one of schema 1. */
+export function schema1Error(type: string, what: string): RegferryError {
   return new RegferryError(
     'E_SCHEMA1',
     `${what}: Docker schema 1 (${type}) cannot be copied unchanged: it is signed together with its old name, and its ` +

@@ -19,7 +19,7 @@ import {
 import { redactUrl } from '../../src/http/redact.js';
 import { appendQuery, joinLocation, sameOrigin, splitUrl } from '../../src/http/url.js';
 import { isDigest, parseDigest } from '../../src/spec/digest.js';
-import { detectMediaType } from '../../src/spec/manifest.js';
+import { detectMediaType } from '../../src/spec/manifest-type.js';
 import {
   DOCKER_LIST,
   DOCKER_MANIFEST,

@@ -338,12 +338,28 @@ describe('LayoutStore', () => {
       }
     });
 
-    it('refuses a type that contradicts the manifest', async () => {
+    it('takes a manifest for what it is, and tells what index.json calls it', async () => {
       const store = await writer();
       await store.tag(manifestOf('a'), 'v1');
       const [entry] = indexOf(store).manifests;
-      writeIndex(store, { schemaVersion: 2, manifests: [{ ...entry, mediaType: OCI_INDEX }] });
-      await expect(store.fetch({ tag: 'v1' })).rejects.toMatchObject({ code: 'E_MANIFEST' });
+      for (const label of [OCI_INDEX, 'application/octet-stream', 'application/vnd.example+json']) {
+        writeIndex(store, { schemaVersion: 2, manifests: [{ ...entry, mediaType: label }] });
+        const { descriptor } = manifestOf('a');
+        expect(await store.fetch({ tag: 'v1' })).toMatchObject({ descriptor, label });
+        const listed = { ...descriptor, mediaType: label };
+        expect((await store.fetch(listed)).descriptor.mediaType).toBe(descriptor.mediaType);
+      }
+    });
+
+    it('gives out nothing that is no manifest, but what an index lists under a type of its own', async () => {
+      const store = await writer();
+      const page = Buffer.from('<html><title>Hotel</title></html>');
+      await store.put(blobOf(page), () => Promise.resolve(streamOf(page)));
+      const { digest, size } = blobOf(page);
+      const error = await store.fetch({ digest }).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: 'E_MANIFEST', digest });
+      const mediaType = 'application/vnd.example.thing';
+      expect((await store.fetch({ digest, size, mediaType })).descriptor.mediaType).toBe(mediaType);
     });
 
     it('reads no manifest above the limit', async () => {

@@ -152,10 +152,61 @@ describe('a manifest that is read', () => {
     },
   );
 
-  it("by descriptor has the descriptor's type, by tag must not contradict itself", async () => {
-    const { repository } = await holding(root, {}, setHeaders({ 'content-type': OCI_INDEX }));
-    expect((await repository.fetch(root.descriptor)).descriptor.mediaType).toBe(OCI_MANIFEST);
-    expect((await failureOf(repository.fetch({ tag: '1' }))).code).toBe('E_MANIFEST');
+  it.each([
+    'application/x-json',
+    'application/xml',
+    'text/html',
+    'application/vnd.example.thing+json',
+    'nonsense',
+    OCI_INDEX,
+    SCHEMA1_SIGNED,
+  ])('as %s is what its bytes are, by tag and by digest, and carries what it was called', async (label) => {
+    const { registry, repository } = await holding(root, {}, setHeaders({ 'content-type': label }));
+    expect(await repository.fetch({ tag: '1' })).toEqual({ ...root, label });
+    expect(await repository.fetch({ digest })).toEqual({ ...root, label });
+    expect(await repository.fetch(root.descriptor)).toEqual({ ...root, label });
+    const listed = { ...root.descriptor, mediaType: label };
+    expect((await repository.fetch(listed)).descriptor.mediaType).toBe(OCI_MANIFEST);
+    expect(requestsOf(registry)).toEqual(Array<string>(4).fill('GET 200'));
+  });
+
+  it('as a page by HEAD is looked at before it is taken for one', async () => {
+    const { registry, repository } = await holding(root, {}, setHeaders({ 'content-type': 'text/html' }));
+    expect(await repository.resolve({ tag: '1' })).toEqual(root.descriptor);
+    expect(requestsOf(registry)).toEqual(['HEAD 200', 'GET 200']);
+  });
+
+  it.each([
+    ['a page', 'text/html', '<html><title>Hotel login</title></html>', 'Hotel login'],
+    ['a page by another name', OCI_MANIFEST, '<title>Hotel login</title>', 'Hotel login'],
+    ['XML', 'application/xml', '<Thing>of a storage</Thing>', 'of a storage'],
+    ['other JSON', 'application/json', '{"message":"busy"}', 'busy'],
+    ['other JSON by a known name', OCI_MANIFEST, '{"message":"busy"}', 'neither the mediaType nor the form'],
+    ['other JSON by a name of its own', 'application/vnd.example.thing+json', '{"a":1}', '{"a":1}'],
+    ['nothing', 'text/plain', '', 'it is empty'],
+    ['text', 'text/plain', 'OK', 'it is no JSON'],
+  ])('that is %s is refused, with what came', async (_what, type, body, words) => {
+    const { repository } = await holding(
+      root,
+      { method: 'GET', path: /manifests/ },
+      answer(200, { headers: { 'content-type': type }, body }),
+    );
+    const error = await failureOf(repository.fetch({ tag: '1' }));
+    expect(error).toMatchObject({ code: 'E_MANIFEST', side: 'source', status: 200 });
+    expect(error.message).toMatch(/^GET http:\/\/\S+\/v2\/app\/manifests\/1 answered 200 \(/);
+    expect(error.message).toContain(`(${type})`);
+    expect(error.message).toContain(words);
+    expect(error.message).toContain('that is no manifest: ');
+  });
+
+  it('that is binary is refused without its bytes', async () => {
+    const body = Buffer.from([0x1f, 0x8b, 0x08, 0, 0xff, 0xfe]);
+    const fault = answer(200, { headers: { 'content-type': 'application/octet-stream' }, body });
+    const { repository } = await holding(root, { method: 'GET', path: /manifests/ }, fault);
+    const { message } = await failureOf(repository.fetch({ tag: '1' }));
+    expect(message).toMatch(
+      /answered 200 \(application\/octet-stream\); that is no manifest: it is not text$/,
+    );
   });
 
   it("that is not there is E_NOT_FOUND with the registry's code", async () => {

@@ -9,13 +9,20 @@ import {
   platformOfConfig,
   selectPlatform,
   type Platform,
+  type PlatformEntry,
 } from '../../../src/spec/platform.js';
 import { anyText } from './arbitraries.js';
 import { outcome, refusal } from './outcome.js';
 
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
-const entry = (os: string, architecture: string, variant?: string): { platform: Platform } => ({
+let count = 0;
+const entry = (
+  os: string,
+  architecture: string,
+  variant?: string,
+): PlatformEntry & { digest: string; platform: Platform } => ({
   platform: { os, architecture, variant },
+  digest: `sha256:${(count += 1)}`,
 });
 
 describe('parsePlatform', () => {
@@ -36,7 +43,9 @@ describe('parsePlatform', () => {
     ['linux/i386', 'linux/386'],
     ['macos/arm64', 'darwin/arm64'],
     ['linux/s390x', 'linux/s390x'],
-    ['windows(10.0.17763)/amd64', 'windows(10.0.17763)/amd64'],
+    ['windows(10.0.17763)/amd64', 'windows/amd64:10.0.17763'],
+    ['windows/amd64:10.0.20348.169', 'windows/amd64:10.0.20348.169'],
+    ['linux/arm/v6:5.10', 'linux/arm/v6:5.10'],
   ])('%s is %s', (text, meant) => {
     expect(formatPlatform(parsePlatform(text))).toBe(meant);
   });
@@ -50,6 +59,8 @@ describe('parsePlatform', () => {
     'linux/arm64/v8/x',
     'linux//amd64',
     'linux/a md64',
+    'windows/amd64:',
+    'windows(10.0.1)/amd64:10.0.2',
     'all',
   ])('refuses %j as a usage error', (text) => {
     expect(outcome(() => parsePlatform(text))).toBe('E_USAGE');
@@ -115,16 +126,46 @@ describe('selectPlatform', () => {
     annotations: { 'vnd.docker.reference.type': 'attestation-manifest' },
   };
 
-  test('takes the first of several that match', () => {
-    const entries = [entry('linux', 'amd64'), entry('linux', 'arm64', 'v8'), entry('linux', 'arm64')];
-    expect(selectPlatform(entries, parsePlatform('linux/arm64'))).toBe(entries[1]);
+  const windows = (osVersion?: string) => ({
+    ...entry('windows', 'amd64'),
+    platform: { os: 'windows', architecture: 'amd64', osVersion },
+  });
+
+  test('takes what is listed twice for one image', () => {
+    const [arm, amd] = [entry('linux', 'arm64', 'v8'), entry('linux', 'amd64')];
+    const again = { ...arm, platform: { os: 'linux', architecture: 'arm64' } };
+    expect(selectPlatform([amd, arm, again], parsePlatform('linux/arm64'))).toBe(arm);
+  });
+
+  test('refuses to choose between OS versions, and lists them as they can be asked for', () => {
+    const entries = [windows('10.0.17763.1'), windows('10.0.20348.169'), entry('linux', 'amd64')];
+    const error = refusal(() => selectPlatform(entries, parsePlatform('windows/amd64')));
+    expect(error.code).toBe('E_USAGE');
+    expect(error.message).toContain('2 images are for windows/amd64');
+    expect(error.message).toContain('windows/amd64:10.0.17763.1 (sha256:');
+    expect(error.message).toContain('windows/amd64:10.0.20348.169 (sha256:');
+    expect(error.message).not.toContain('linux');
+    const wanted = parsePlatform('windows/amd64:10.0.20348.169');
+    expect(selectPlatform(entries, wanted)).toBe(entries[1]);
+  });
+
+  test.each([
+    ['of one platform', [entry('linux', 'arm64', 'v8'), entry('linux', 'arm64')], 'linux/arm64'],
+    ['with and without a version', [windows(), windows('10.0.1')], 'windows/amd64'],
+    [
+      'of one version, by its first numbers',
+      [windows('10.0.1.1'), windows('10.0.1.2')],
+      'windows/amd64:10.0.1',
+    ],
+    ['of the very same version', [windows('10.0.1'), windows('10.0.1')], 'windows/amd64:10.0.1'],
+  ])('refuses to choose between two images %s', (_, entries, wanted) => {
+    const error = refusal(() => selectPlatform(entries, parsePlatform(wanted)));
+    expect(error.code).toBe('E_USAGE');
+    for (const { digest } of entries) expect(error.message).toContain(digest);
   });
 
   test('prefers exactly the OS version that was asked for', () => {
-    const at = (osVersion: string): { platform: Platform } => ({
-      platform: { os: 'windows', architecture: 'amd64', osVersion },
-    });
-    const entries = [at('10.0.1.9'), at('10.0.1')];
+    const entries = [windows('10.0.1.9'), windows('10.0.1')];
     expect(selectPlatform(entries, parsePlatform('windows(10.0.1)/amd64'))).toBe(entries[1]);
   });
 
@@ -134,7 +175,7 @@ describe('selectPlatform', () => {
       entry('linux', 'arm', 'v6'),
       entry('linux', 'amd64'),
       attestation,
-      {},
+      { digest: 'sha256:0' },
     ];
     const error = refusal(() => selectPlatform(entries, parsePlatform('linux/s390x')));
     expect(error.code).toBe('E_NO_SUCH_PLATFORM');
@@ -143,7 +184,9 @@ describe('selectPlatform', () => {
 
   test('never takes an attestation, even one that names a real platform', () => {
     const posing = { ...entry('linux', 'amd64'), annotations: attestation.annotations };
-    const error = refusal(() => selectPlatform([posing, attestation, {}], parsePlatform('linux/amd64')));
+    const error = refusal(() =>
+      selectPlatform([posing, attestation, { digest: 'sha256:0' }], parsePlatform('linux/amd64')),
+    );
     expect(error.message).toContain('names no platforms');
     expect(outcome(() => selectPlatform([attestation], parsePlatform('unknown/unknown')))).toBe(
       'E_NO_SUCH_PLATFORM',
@@ -198,8 +241,17 @@ describe('platformOfConfig', () => {
     expect(platformOfConfig(Buffer.from(text))).toBeUndefined();
   });
 
-  test('never throws', () => {
+  test.each(['OS', 'Architecture', 'VARIANT', 'os.Version', 'OS.features'])('refuses %s', (name) => {
+    const config = { os: 'linux', architecture: 'amd64', [name]: 'other' };
+    expect(outcome(() => platformOfConfig(json(config)))).toBe('E_MANIFEST');
+  });
+
+  test('throws nothing else', () => {
     fc.assert(fc.property(fc.uint8Array(), (bytes) => void platformOfConfig(bytes)));
-    fc.assert(fc.property(fc.jsonValue(), (value) => void platformOfConfig(json(value))));
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        expect(['ok', 'E_MANIFEST']).toContain(outcome(() => platformOfConfig(json(value))));
+      }),
+    );
   });
 });

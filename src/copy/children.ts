@@ -1,0 +1,107 @@
+import type { ContentTarget } from '../content/store.js';
+import type { Descriptor } from '../spec/descriptor.js';
+import { knownType } from '../spec/manifest-type.js';
+import type { ContentTally } from './content-tally.js';
+import type { Member } from './fan-out-member.js';
+import type { Lanes } from './lanes.js';
+import { ofPart } from './part.js';
+import { lookUp } from './tag-state.js';
+import type { Node, Walk } from './walk.js';
+
+/** What bringing the entries of an index to one repository takes. */
+export interface ChildrenParts {
+  readonly walk: Walk;
+  readonly target: ContentTarget;
+  readonly lanes: Lanes;
+  readonly tally: ContentTally;
+  readonly member: Member;
+  readonly signal: AbortSignal;
+  /** The repository is likely empty: children are read while it is asked. */
+  readonly readsEarly: boolean;
+  /** True for a blob that is not to be copied. */
+  readonly leavesOut: (blob: Descriptor) => boolean;
+  readonly bringBlob: (blob: Descriptor) => Promise<void>;
+  /** Brings all that a child names, then the child. */
+  readonly bringNode: (node: Node, depth: number) => Promise<void>;
+}
+
+/** Brings the entries of indexes to one repository, unless it has them: each once is for the caller to see to. */
+export class Children {
+  readonly #parts: ChildrenParts;
+
+  constructor(parts: ChildrenParts) {
+    this.#parts = parts;
+  }
+
+  /** Brings one entry. What goes wrong names the part and the index. */
+  async bring(index: Node, entry: Descriptor, depth: number): Promise<void> {
+    try {
+      await (knownType(entry.mediaType) === undefined
+        ? this.#unknown(entry, depth)
+        : this.#manifest(entry, depth));
+    } catch (error) {
+      throw ofPart(error, entry, index);
+    }
+  }
+
+  async #manifest(descriptor: Descriptor, depth: number): Promise<void> {
+    const { walk, member, readsEarly, bringNode } = this.#parts;
+    const node = await this.#looked(async () => {
+      member.asks(descriptor.digest);
+      const early = readsEarly ? walk.child(descriptor, depth) : undefined;
+      early?.catch(() => undefined);
+      if (await this.#isThere(descriptor)) return undefined;
+      return early ?? walk.child(descriptor, depth);
+    });
+    if (node !== undefined) await bringNode(node, depth);
+  }
+
+  /** Looks what there is to bring; where that fails, nothing more of it will be known. */
+  async #looked<T>(look: () => Promise<T>): Promise<T> {
+    const { tally } = this.#parts;
+    tally.found();
+    try {
+      return await look();
+    } catch (error) {
+      tally.read([]);
+      throw error;
+    }
+  }
+
+  /** An entry of a type that is not known has to be read before it is known what the target may have it as. */
+  async #unknown(entry: Descriptor, depth: number): Promise<void> {
+    const { walk, tally, member, leavesOut, bringBlob, bringNode } = this.#parts;
+    const question = `entry ${entry.digest}`;
+    member.asks(question);
+    try {
+      const found = await this.#looked(async () => {
+        const node = await walk.entry(entry, depth);
+        const isThere = node !== undefined && (await this.#isThere(node.manifest.descriptor));
+        return { node, isThere };
+      });
+      if (found.isThere) return;
+      if (found.node !== undefined) {
+        await bringNode(found.node, depth);
+        return;
+      }
+      tally.read(leavesOut(entry) ? [] : [entry]);
+      const brought = bringBlob(entry);
+      member.declines(question);
+      await brought;
+    } finally {
+      member.declines(question);
+    }
+  }
+
+  /** True for a manifest that the target has, with all that is under it. */
+  async #isThere(descriptor: Descriptor): Promise<boolean> {
+    const { target, lanes, tally, member, signal } = this.#parts;
+    const found = await lanes.check(() => lookUp(target, descriptor, { signal }, 'hint'));
+    if (found.error !== undefined) throw found.error;
+    if (typeof found.previous !== 'string') return false;
+    tally.read([]);
+    member.declines(descriptor.digest);
+    tally.manifest(descriptor, 'skipped');
+    return true;
+  }
+}

@@ -1,0 +1,36 @@
+import type { RegferryError } from '../errors.js';
+import type { Descriptor } from '../spec/descriptor.js';
+import { gather } from './gather.js';
+import { distinct, toBringAgain, type Holding } from './missing-content.js';
+import type { Node, Walk } from './walk.js';
+
+/** How to bring again what a manifest names. */
+export interface Refill extends Holding {
+  readonly walk: Walk;
+  /** That of the manifest's children. */
+  readonly depth: number;
+  /** True for a blob that is not to be copied at all. */
+  readonly leavesOut: (blob: Descriptor) => boolean;
+  /** Called when there is something to bring, with the blobs among it. */
+  readonly starts: (blobs: readonly Descriptor[]) => void;
+  readonly bringAgain: (blobs: readonly Descriptor[]) => Promise<void>;
+  readonly putChild: (child: Node) => Promise<void>;
+}
+
+/**
+ * Brings again what a registry may lack of what a manifest names, past every earlier answer and mount; child manifests
+ * always. False if there was nothing to bring.
+ */
+export async function refill(node: Node, refusal: RegferryError, filling: Refill): Promise<boolean> {
+  const { walk, depth, leavesOut, starts, bringAgain, putChild, stop } = filling;
+  const entries = distinct(node.children);
+  const nodes = await Promise.all(entries.map((entry) => walk.entry(entry, depth)));
+  const unlisted = entries.filter((_, at) => nodes[at] === undefined);
+  const wanted = distinct([...node.blobs, ...unlisted].filter((blob) => !leavesOut(blob)));
+  const blobs = await toBringAgain(wanted, refusal, filling);
+  const children = nodes.filter((child) => child !== undefined);
+  if (blobs.length + children.length === 0) return false;
+  starts(blobs);
+  await gather([bringAgain(blobs), ...children.map(putChild)], stop);
+  return true;
+}
