@@ -5,7 +5,14 @@ import { RegferryError, detailsOf, type ErrorCode } from '../errors.js';
 import { parsePlatform } from '../spec/platform.js';
 import { parseGuards } from './guards.js';
 import type { CopyOptions } from './options.js';
-import { openSource, openTargets, type OpenedSource, type SourceImage, type TargetImage } from './images.js';
+import {
+  assumedNote,
+  openSource,
+  openTargets,
+  type OpenedSource,
+  type SourceImage,
+  type TargetImage,
+} from './images.js';
 import { Session, type SessionOptions } from './session.js';
 
 /** Thrown when a copy failed at the source or at any target. Its code is the common one, or E_PARTIAL. */
@@ -62,8 +69,14 @@ export async function runReported(
   try {
     const from = await openSource(session, source);
     const to = await openTargets(session, from, isList(targets) ? targets : [targets], dryRun);
+    const engine = session.engineOptions();
+    const teller = tellingOnce(from, platform === undefined, engine.emit);
     const job: CopyJob = {
-      ...session.engineOptions(),
+      ...engine,
+      emit: (event) => {
+        engine.emit(event);
+        if (event.type === 'resolved') teller(event.descriptor.digest);
+      },
       source: from.store,
       key: from.key,
       targets: to.map((target) => ({ ...target, guard: guardOf(target, bound) ?? guards.target })),
@@ -73,7 +86,10 @@ export async function runReported(
       allOrNothing,
       dryRun,
     };
-    const report = reportOf(session, from, to, await runCopy(job));
+    const outcome = await runCopy(job);
+    // A HEAD may have been all that was needed.
+    if (outcome.root !== undefined) teller(outcome.root.digest);
+    const report = reportOf(session, from, to, outcome);
     const failure = failureOf(report, allOrNothing);
     if (failure !== undefined) throw new CopyError(failure, report);
     return report;
@@ -82,6 +98,16 @@ export async function runReported(
   } finally {
     await session.close();
   }
+}
+
+/** Tells what a source without a tag is, once it is known and before anything is written. */
+function tellingOnce(from: OpenedSource, isWhole: boolean, emit: CopyJob['emit']): (digest: string) => void {
+  let isTold = false;
+  return (digest) => {
+    const message = assumedNote(from, isWhole ? digest : undefined);
+    if (message !== undefined && !isTold) emit({ type: 'note', message });
+    isTold = true;
+  };
 }
 
 function guardOf({ reference }: CopyTarget, bound: RunMode['bound']): TargetGuard | undefined {

@@ -7,7 +7,7 @@ import type { Descriptor } from '../spec/descriptor.js';
 import { parseRepositoryLocation } from '../spec/location.js';
 import { knownType } from '../spec/manifest-type.js';
 import { parsePlatform } from '../spec/platform.js';
-import { openSource, type OpenedSource } from './images.js';
+import { assumedNote, openSource, type OpenedSource } from './images.js';
 import type { ImageOptions, ReadOptions } from './options.js';
 import { openRepository } from './repositories.js';
 import { Session } from './session.js';
@@ -32,13 +32,23 @@ export async function digest(image: string, options: ImageOptions = {}): Promise
         ? { descriptor: await resolved(from, signal) }
         : await fetched(from, options.platform, signal, session);
     const { mediaType, size } = descriptor;
+    tellAssumed(from, options.platform === undefined ? descriptor : undefined, session);
     return { reference: from.reference, digest: descriptor.digest, mediaType, size };
   });
 }
 
 /** An image's manifest, byte for byte as it is stored: hashing `bytes` gives `descriptor.digest`. Throws as {@link digest}. */
 export async function manifest(image: string, options: ImageOptions = {}): Promise<Manifest> {
-  return reading(options, image, (from, signal, session) => fetched(from, options.platform, signal, session));
+  return reading(options, image, async (from, signal, session) => {
+    const found = await fetched(from, options.platform, signal, session);
+    tellAssumed(from, options.platform === undefined ? found.descriptor : undefined, session);
+    return found;
+  });
+}
+
+function tellAssumed(from: OpenedSource, whole: Descriptor | undefined, session: Session): void {
+  const message = assumedNote(from, whole?.digest);
+  if (message !== undefined) session.engineOptions().emit({ type: 'note', message });
 }
 
 /** Every tag of a repository (or layout folder, `oci:FOLDER`), as the registry gives them, page by page. */

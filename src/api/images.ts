@@ -31,6 +31,17 @@ export interface OpenedSource {
   /** What a layout calls its image where that is no tag, so that a target without one cannot take it. */
   readonly misnomer?: string | undefined;
   readonly reference: string;
+  /** True where nobody named a tag or digest, and `latest` stands in. @default false */
+  readonly isAssumed?: boolean | undefined;
+}
+
+/**
+ * What there is to say of a source that was named without a tag or digest: what it was taken for, and what that is, if
+ * `digest` is the whole image's. Undefined for any other source.
+ */
+export function assumedNote(source: OpenedSource, digest: string | undefined): string | undefined {
+  if (source.isAssumed !== true) return undefined;
+  return `no tag was given; it is read as ${source.reference}${digest === undefined ? '' : `@${digest}`}`;
 }
 
 /**
@@ -70,7 +81,8 @@ function sourceOf(
   checkNames(named, digest);
   const tag = named ?? (digest === undefined ? 'latest' : undefined);
   const key = digest === undefined ? { tag: tag ?? 'latest' } : { digest };
-  return { store, key, tag, reference: printed(name, tag, digest) };
+  const isAssumed = named === undefined && digest === undefined;
+  return { store, key, tag, reference: printed(name, tag, digest), isAssumed };
 }
 
 /** One target as it was asked for: where, and what it is to be called. */
