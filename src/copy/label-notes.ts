@@ -1,9 +1,9 @@
-import type { ContentSource } from '../content/store.js';
+import type { ContentSource, Manifest } from '../content/store.js';
 import type { Descriptor } from '../spec/descriptor.js';
+import type { ManifestView } from '../spec/manifest.js';
 import { cleanMediaType } from '../spec/media-types.js';
 import { printable } from '../spec/printable.js';
 import type { CopyEvent } from './events.js';
-import type { Node } from './walk.js';
 
 /** What a manifest was called: in the index that lists it, and by the place that it came from. */
 interface Labels {
@@ -24,7 +24,11 @@ export class LabelNotes {
   }
 
   /** A manifest was read. */
-  manifest(source: ContentSource, { manifest, view }: Node, { listed, called }: Labels): void {
+  manifest(
+    source: ContentSource,
+    { manifest, view }: { readonly manifest: Manifest; readonly view: ManifestView },
+    { listed, called }: Labels,
+  ): void {
     const { digest, mediaType } = manifest.descriptor;
     const is =
       view.kind === 'opaque'

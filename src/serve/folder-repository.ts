@@ -9,6 +9,7 @@ import { LayoutUpload } from '../content/layout-upload.js';
 import type { Manifest, ManifestKey } from '../content/store.js';
 import { RegferryError } from '../errors.js';
 import { algorithmOf, type Algorithm, type Digest } from '../spec/digest.js';
+import { knownType } from '../spec/manifest-type.js';
 import { FolderManifests, type FolderCaches } from './folder-manifests.js';
 import { ifPlain, refusalToGoOn, refusalToWrite } from './folder-refusal.js';
 import { FolderUpload } from './folder-upload.js';
@@ -154,7 +155,11 @@ export class FolderRepository implements RepositoryStorage {
     let next = index.drop(descriptor.digest);
     for (const child of factsOf(bytes, descriptor.mediaType).children) {
       if ((await this.#files.blobSize(child.digest)) === undefined) continue;
-      if (!(await this.#manifests.names(next, child.digest))) next = next.root(child);
+      // What was listed under a type that nobody knows is a manifest if its bytes tell so, and was a blob else.
+      const detected = (await this.#manifests.facts(child))?.detected;
+      const mediaType = knownType(child.mediaType) ?? detected;
+      if (mediaType === undefined || (await this.#manifests.names(next, child.digest))) continue;
+      next = next.root({ ...child, mediaType });
     }
     return next;
   }

@@ -38,6 +38,13 @@ describe('openLayout', () => {
     for (const options of [READ, WRITE, CREATE]) await (await openLayout(path, options)).close();
   });
 
+  it('refuses a marker that programs would read differently', async () => {
+    await make();
+    const marker = '{"imageLayoutVersion":"1.0.0","ImageLayoutVersion":"2.0.0"}';
+    writeFileSync(join(folder, 'oci-layout'), marker);
+    await expect(openLayout(folder, READ)).rejects.toMatchObject({ code: 'E_MANIFEST' });
+  });
+
   it('makes a layout in an empty folder', async () => {
     await make();
     expect(existsSync(join(folder, 'index.json'))).toBe(true);

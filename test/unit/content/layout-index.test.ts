@@ -251,3 +251,24 @@ it('entries that cannot be read are passed over where that is asked for', () => 
   expect(index.readableRoots().map(({ digest }) => digest)).toEqual([a.digest]);
   expect(outcome(() => index.roots())).toBe('E_LAYOUT');
 });
+
+describe('names in another letter case', () => {
+  it.each([
+    ['Manifests beside manifests', { schemaVersion: 2, manifests: [], Manifests: [entry(a, '1')] }],
+    ['SchemaVersion', { schemaVersion: 2, SchemaVersion: 1, manifests: [] }],
+    ['Digest in an entry', { schemaVersion: 2, manifests: [{ ...entry(a, '1'), Digest: b.digest }] }],
+    ['Annotations of an entry', { schemaVersion: 2, manifests: [{ ...entry(a), Annotations: {} }] }],
+    [
+      'OS in a platform',
+      { schemaVersion: 2, manifests: [{ ...entry(a), platform: { os: 'linux', OS: 'x' } }] },
+    ],
+  ])('are refused, since programs would see two different layouts: %s', (_, document) => {
+    expect(outcome(() => parse(document))).toBe('E_MANIFEST');
+  });
+
+  it('are as good as others among annotations', () => {
+    const annotations = { Digest: 'x', digest: 'y' };
+    const index = parse({ schemaVersion: 2, annotations, manifests: [{ ...entry(a), annotations }] });
+    expect(index.roots()).toHaveLength(1);
+  });
+});

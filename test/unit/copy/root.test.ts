@@ -73,6 +73,55 @@ describe('one platform', () => {
     ]);
   });
 
+  const windows = (version: string, seed: number) => ({
+    image: imageManifest({ layers: [blob(20, seed)], platform: { os: 'windows', architecture: 'amd64' } }),
+    fields: { platform: { os: 'windows', architecture: 'amd64', 'os.version': version } },
+  });
+  const versions = [windows('10.0.17763.5122', 1), windows('10.0.20348.169', 2)];
+
+  it('of which there are several versions is refused with the list, and taken by its version', async () => {
+    const image = indexOf(versions);
+    const error = await failureOf(narrowed(image, 'windows/amd64'));
+    expect(error.code).toBe('E_USAGE');
+    expect(error.message).toContain('windows/amd64:10.0.20348.169 (sha256:');
+    const { digest } = await narrowed(image, 'windows/amd64:10.0.20348.169');
+    expect(digest).toBe(versions[1]?.image.root.descriptor.digest);
+  });
+
+  it.each(['application/vnd.oci.image.index.v1+json', 'application/octet-stream'])(
+    'is taken out of an index in the index, listed as %s',
+    async (mediaType) => {
+      const outer = indexOf([{ image: indexOf(versions) }, { image: index, fields: { mediaType } }]);
+      const { digest } = await narrowed(outer, 'linux/arm64');
+      expect(digest).toBe(arm64.root.descriptor.digest);
+    },
+  );
+
+  it('of the index that it is in counts where a nested index names none', async () => {
+    const nested = indexOf([{ image: arm64 }]);
+    const outer = indexOf([{ image: nested, fields: { platform: { os: 'linux', architecture: 'arm64' } } }]);
+    expect((await narrowed(outer, 'linux/arm64')).digest).toBe(arm64.root.descriptor.digest);
+  });
+
+  it('that two nested indexes have differently is refused', async () => {
+    const other = imageManifest({ layers: [blob(30, 3)] });
+    const platform = { os: 'linux', architecture: 'amd64' };
+    const outer = indexOf([{ image: index }, { image: indexOf([{ image: other, fields: { platform } }]) }]);
+    expect((await failureOf(narrowed(outer, 'linux/amd64'))).code).toBe('E_USAGE');
+  });
+
+  it.each(['linux/arm64', 'linux/s390x'])('%s is required and chosen by the same rule', async (wanted) => {
+    const source = recordedStore(new Names(), { host: 'source' });
+    await seed(source.memory, indexOf([{ image: index }]), '1');
+    const platforms = [parsePlatform(wanted)];
+    const to = recordedStore(new Names(), { host: 'target' });
+    const guarded = await run({ source, targets: [target(to, '1')], sourceGuard: { platforms } });
+    const chosen = await run({ source, targets: [target(to, '2')], platform: platforms[0] });
+    const found = wanted === 'linux/arm64';
+    expect(guarded.error?.code).toBe(found ? undefined : 'E_GUARD');
+    expect(chosen.error?.code).toBe(found ? undefined : 'E_NO_SUCH_PLATFORM');
+  });
+
   it('of a lone image is checked by its config', async () => {
     const { digest } = await narrowed(arm64, 'linux/arm64');
     expect(digest).toBe(arm64.root.descriptor.digest);
