@@ -1,4 +1,4 @@
-import { checkSpelling, type Descriptor } from '../spec/descriptor.js';
+import type { Descriptor } from '../spec/descriptor.js';
 import { isJsonObject, own, type JsonObject } from '../spec/json.js';
 import type { Platform } from '../spec/platform.js';
 import { tagInName } from '../spec/ref-name.js';
@@ -98,16 +98,4 @@ function annotation(entry: JsonObject, key: string): string | undefined {
   const annotations = own(entry, 'annotations');
   const text = isJsonObject(annotations) ? own(annotations, key) : undefined;
   return typeof text === 'string' && text !== '' ? text : undefined;
-}
-
-/**
- * The entries of an index.json; undefined where they are no list of objects. Throws E_MANIFEST for one with a name that
- * other programs read in another letter case.
- */
-export function entriesOf(document: JsonObject): readonly JsonObject[] | undefined {
-  // Go writes an empty list as null.
-  const entries: unknown = own(document, 'manifests') ?? [];
-  if (!Array.isArray(entries) || !entries.every(isJsonObject)) return undefined;
-  for (const [at, entry] of entries.entries()) checkSpelling(entry, `index.json: manifests[${at}]`);
-  return entries;
 }

@@ -1,23 +1,10 @@
-import { isUtf8 } from 'node:buffer';
-
 import { isRegferryError, RegferryError } from '../errors.js';
 import { parseDescriptor, type Descriptor } from '../spec/descriptor.js';
 import { isDigest, type Digest } from '../spec/digest.js';
-import { isJsonObject, own, parseJson, type JsonObject } from '../spec/json.js';
-import { MANIFEST_NAMES } from '../spec/manifest-type.js';
+import { own, type JsonObject } from '../spec/json.js';
 import { OCI_INDEX } from '../spec/media-types.js';
-import { refuseOtherCase } from '../spec/spelling.js';
-import {
-  entriesOf,
-  entryName,
-  entryOf,
-  entryTag,
-  isBare,
-  isOf,
-  lostOf,
-  refName,
-  withoutNames,
-} from './layout-entry.js';
+import { asLayoutError, malformed, readLayoutDocument } from './layout-document.js';
+import { entryName, entryOf, entryTag, isBare, isOf, lostOf, refName, withoutNames } from './layout-entry.js';
 import type { LayoutFiles } from './layout-files.js';
 import { LayoutNames, type LeftOut } from './layout-names.js';
 import { readAll } from './verify.js';
@@ -49,16 +36,7 @@ export class LayoutIndex {
 
   /** Reads an index.json. Throws E_LAYOUT for anything that is none, E_MANIFEST where others would read it differently. */
   static parse(bytes: Uint8Array): LayoutIndex {
-    if (!isUtf8(bytes)) throw malformed('it is not UTF-8');
-    const document = asLayoutError(() => parseJson(bytes, 'index.json'));
-    if (!isJsonObject(document)) throw malformed('it is not an object');
-    refuseOtherCase(document, MANIFEST_NAMES, 'index.json');
-    if (own(document, 'schemaVersion') !== 2) throw malformed('its schemaVersion is not 2');
-    const mediaType = own(document, 'mediaType');
-    if (mediaType !== undefined && mediaType !== OCI_INDEX)
-      throw malformed('its mediaType is not that of an index');
-    const entries = entriesOf(document);
-    if (entries === undefined) throw malformed('its manifests are not a list of descriptors');
+    const { document, entries } = readLayoutDocument(bytes);
     return new LayoutIndex(document, entries);
   }
 
@@ -244,17 +222,4 @@ export async function readIndex(files: LayoutFiles): Promise<LayoutIndex> {
       ? new RegferryError(error.code, `${files.root}: ${error.message}`, { cause: error })
       : error;
   }
-}
-
-function asLayoutError<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!isRegferryError(error) || error.code !== 'E_MANIFEST') throw error;
-    throw new RegferryError('E_LAYOUT', error.message, { cause: error });
-  }
-}
-
-function malformed(why: string): RegferryError {
-  return new RegferryError('E_LAYOUT', `index.json is not usable: ${why}`);
 }
