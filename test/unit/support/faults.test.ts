@@ -390,6 +390,7 @@ describe('pace', () => {
   it('holds a client back that sends faster than it is read', async () => {
     rules.push(rule({}, throttleRequest({ bytes: 1_000, everyMs: 5 })));
     const raw = client().send('POST', '/', Buffer.alloc(32 * 1024 * 1024));
+    await expect.poll(() => received.length).toBe(1);
     await settle(50);
     expect(received[0]?.body.length).toBeLessThan(1_000_000);
     expect(raw.socket.writableLength).toBeGreaterThan(0);
