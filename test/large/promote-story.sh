@@ -88,7 +88,7 @@ regferry promote --to "$prod" --receipt job.json "$third" prod
 regferry promote --to "$prod" --receipt job.json "$third" prod 2>job.log
 grep -q 'this was a repeat' job.log || fail "it does not say so: $(cat job.log)"
 ends_with 2 regferry promote --to "$prod" --receipt job.json "$second" prod
-regferry promote --undo --dry-run job.json | grep -q "would be put back to $tested" || fail 'no rehearsal'
+regferry promote --undo job.json --dry-run | grep -q "would be put back to $tested" || fail 'no rehearsal'
 is "$(now "$prod:prod")" "$(now "$third")"
 regferry promote --undo job.json
 is "$(now "$prod:prod")" "$tested"
