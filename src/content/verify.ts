@@ -49,11 +49,11 @@ export class BlobVerifier {
   finish(): void {
     const { digest, size } = this.#expected;
     if (this.#position !== size) {
-      throw new RegferryError(
-        'E_SIZE_MISMATCH',
-        `${digest} is too short: expected ${size} bytes, got ${this.#position}`,
-        { digest },
-      );
+      // A hash that is right all the same leaves no doubt about which of the two is wrong.
+      const isWhole = this.#digester.digest() === digest;
+      const why = isWhole ? `; ${wrongSizeNamed(this.#position, size)}` : '';
+      const message = `${digest} is too short: expected ${size} bytes, got ${this.#position}${why}`;
+      throw new RegferryError('E_SIZE_MISMATCH', message, { digest });
     }
     const got = this.#digester.digest();
     if (got !== digest) {
@@ -62,6 +62,11 @@ export class BlobVerifier {
       });
     }
   }
+}
+
+/** What to say of content that is what its digest says, but not of the size by which something names it. */
+export function wrongSizeNamed(is: number, named: number): string {
+  return `its digest is right for ${is} bytes, so the manifest that names it with ${named} is at fault and has to be built again`;
 }
 
 /**

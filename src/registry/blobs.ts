@@ -98,7 +98,7 @@ async function openWhole(
   await response.discard();
   throw new RegferryError(
     'E_SIZE_MISMATCH',
-    `GET ${context.client.registry}${blobPath(context.repository, descriptor.digest)}: expected ${descriptor.size} bytes, the registry announces ${Number(length)}`,
+    `GET ${context.client.registry}${blobPath(context.repository, descriptor.digest)}: expected ${descriptor.size} bytes, the registry announces ${Number(length)}; if others can read it, the manifest that names its size is at fault and has to be built again`,
     { side: context.client.side, digest: descriptor.digest },
   );
 }

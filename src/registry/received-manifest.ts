@@ -1,4 +1,5 @@
 import type { Manifest, ManifestKey, Op } from '../content/store.js';
+import { wrongSizeNamed } from '../content/verify.js';
 import { RegferryError, type ErrorCode } from '../errors.js';
 import { codingsInWords, codingsOf } from '../http/content-encoding.js';
 import type { HttpResponse } from '../http/message.js';
@@ -44,10 +45,11 @@ function verified(context: RepositoryContext, key: ManifestKey, { response, byte
     const coded = codings.length === 0 ? '' : `; it came with ${codingsInWords(codings)}`;
     return new RegferryError(code, `GET ${urlOf(context, key)}: ${why}${coded}`, { side, digest: expected });
   };
-  if (size >= 0 && size !== bytes.length) {
-    throw mismatch('E_SIZE_MISMATCH', `expected ${size} bytes, got ${bytes.length}`);
-  }
   const digest = digestOf(bytes, expected === undefined ? 'sha256' : algorithmOf(expected));
+  if (size >= 0 && size !== bytes.length) {
+    const why = digest === expected ? `; ${wrongSizeNamed(bytes.length, size)}` : '';
+    throw mismatch('E_SIZE_MISMATCH', `expected ${size} bytes, got ${bytes.length}${why}`);
+  }
   if (expected === undefined || digest === expected) return digest;
   const why = `expected ${expected}, got ${digest} (${bytes.length} bytes)`;
   throw mismatch('E_DIGEST_MISMATCH', `${why}; the registry sent another manifest than it promised`);

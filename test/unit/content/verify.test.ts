@@ -33,6 +33,17 @@ describe('BlobVerifier', () => {
     );
   });
 
+  it('says that the manifest is at fault where the hash of fewer bytes is right', () => {
+    const verifier = new BlobVerifier({ ...whole, size: 50 });
+    verifier.update(text);
+    expect(() => verifier.finish()).toThrow(
+      expect.objectContaining({
+        code: 'E_SIZE_MISMATCH',
+        message: `${whole.digest} is too short: expected 50 bytes, got 43; its digest is right for 43 bytes, so the manifest that names it with 50 is at fault and has to be built again`,
+      }),
+    );
+  });
+
   it('refuses fewer bytes than the descriptor says, and names both numbers', () => {
     const verifier = new BlobVerifier(whole);
     verifier.update(text.subarray(0, 42));

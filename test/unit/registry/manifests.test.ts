@@ -249,7 +249,8 @@ describe('a manifest that is not what was promised', () => {
     const { repository } = await holding(root);
     const error = await failureOf(repository.fetch({ digest, size: size + 1 }));
     expect(error).toMatchObject({ code: 'E_SIZE_MISMATCH', digest });
-    expect(error.message).toContain(`expected ${size + 1} bytes, got ${size}`);
+    expect(error.message).toContain(`expected ${size + 1} bytes, got ${size}; its digest is right for`);
+    expect(error.message).toContain('is at fault and has to be built again');
   });
 
   it.each([
