@@ -243,7 +243,7 @@ describe('a registry that takes its time', () => {
     await seed(source.store('app'), imageManifest({ fields: { annotations } }), 'long');
     const silent = rule({ method: 'PUT', path: /\/manifests\//, nth: 1 }, hang());
     rules.push(silent);
-    await copyAtOnce(`${source.host}/app:long`, `${target.host}/app`, { idleTimeoutMs: 300 });
+    await copyAtOnce(`${source.host}/app:long`, `${target.host}/app`, { idleTimeoutMs: 1_500 });
     expect(silent.hits).toBe(1);
   });
 
