@@ -65,6 +65,8 @@ function gigabyteSource(manifest: Buffer, layer: string, pause: number) {
   };
 }
 
+const isRegistry = { 'docker-distribution-api-version': 'registry/2.0' };
+
 /** A registry that forgets every blob it takes; `pause` comes after each 64 MiB that it has read. */
 function forgetfulTarget(pause: number) {
   let stored: Buffer | undefined;
@@ -81,7 +83,7 @@ function forgetfulTarget(pause: number) {
       }
       if (method === 'PUT' && url.includes('/manifests/')) stored = Buffer.concat(parts);
       const type = { 'content-type': 'application/vnd.oci.image.manifest.v1+json' };
-      if (method === 'HEAD') response.writeHead(404).end();
+      if (method === 'HEAD') response.writeHead(404, isRegistry).end();
       else if (method === 'GET') response.writeHead(200, type).end(stored);
       else response.writeHead(method === 'PUT' ? 201 : 202, { location: '/v2/app/blobs/uploads/1' }).end();
     })();
