@@ -3,7 +3,7 @@ import { RegferryError, type ErrorCode } from '../errors.js';
 import { algorithmOf, encodedOf, parseDigest } from '../spec/digest.js';
 import { version } from '../version.js';
 import type { Guards } from './guards.js';
-import type { RecordedTags, Repeat } from './recorded.js';
+import type { RecordedTag, RecordedTags, Repeat } from './recorded.js';
 import { repeated } from './repeat.js';
 
 /** https://github.com/in-toto/attestation/blob/v1.1.0/spec/v1/statement.md */
@@ -17,18 +17,8 @@ export interface HeldGuards extends Guards {
   readonly unmovedSince?: 'plan' | 'receipt' | undefined;
 }
 
-/** One tag in a receipt. */
-export interface ReceiptTag {
-  readonly reference: string;
-  /** What it was set to or, where `error` is set, was to be set to; null where an undo has deleted it. */
-  readonly digest: string | null;
-  /** What it was before; null for absent; left out where that is not known. */
-  readonly previous?: string | null;
-  readonly changed: boolean;
-  /** It is not known whether the write of the tag was done. */
-  readonly unsure?: boolean;
-  /** What else the tag was when a repeat of the run looked at it, null for absent: someone moved it between the runs. */
-  readonly alsoWas?: readonly (string | null)[];
+/** One tag in a receipt. Where `error` is set, `digest` is what it was to be set to. */
+export interface ReceiptTag extends RecordedTag {
   /** What the registry said afterwards: the bytes were read back and hashed, or (nothing was written) its header was seen. */
   readonly readBack?: { readonly digest: string; readonly by: 'bytes' | 'header' };
   /** What moved for it; what several tags of a repository share counts at the first of them. */
