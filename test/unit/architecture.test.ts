@@ -17,35 +17,24 @@ interface Edge {
   readonly typeOnly: boolean;
 }
 
+const library = [
+  'api',
+  'serve',
+  'copy',
+  'registry',
+  'auth',
+  'http',
+  'content',
+  'spec',
+  'errors',
+  'secrets',
+  'version',
+];
+
 /** The rooms, the highest first, each with the rooms that it may import beside itself. */
 const layers: Readonly<Record<string, readonly string[]>> = {
-  index: [
-    'api',
-    'serve',
-    'copy',
-    'registry',
-    'auth',
-    'http',
-    'content',
-    'spec',
-    'errors',
-    'secrets',
-    'version',
-  ],
-  cli: [
-    'index',
-    'api',
-    'serve',
-    'copy',
-    'registry',
-    'auth',
-    'http',
-    'content',
-    'spec',
-    'errors',
-    'secrets',
-    'version',
-  ],
+  index: library,
+  cli: ['index', ...library],
   api: ['serve', 'copy', 'registry', 'auth', 'http', 'content', 'spec', 'errors', 'secrets', 'version'],
   serve: ['content', 'spec', 'errors'],
   copy: ['content', 'spec', 'errors'],

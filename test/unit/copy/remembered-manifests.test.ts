@@ -17,6 +17,18 @@ async function sourceOf(overrides?: Overrides): Promise<RecordedStore> {
   return source;
 }
 
+/** A source whose first answer to a GET is a failure. */
+function busyOnce(): Promise<RecordedStore> {
+  let failures = 1;
+  return sourceOf((memory) => ({
+    fetch: (key, op) => {
+      failures -= 1;
+      const error = new RegferryError('E_UNAVAILABLE', 'busy');
+      return failures >= 0 ? Promise.reject(error) : memory.fetch(key, op);
+    },
+  }));
+}
+
 describe('a source that remembers manifests', () => {
   it('reads a tag by the digest that was asked for, and each digest once', async () => {
     const source = await sourceOf();
@@ -52,14 +64,7 @@ describe('a source that remembers manifests', () => {
   });
 
   it('does not remember a failure, or the answer to another question', async () => {
-    let failures = 1;
-    const source = await sourceOf((memory) => ({
-      fetch: (key, op) => {
-        failures -= 1;
-        const error = new RegferryError('E_UNAVAILABLE', 'busy');
-        return failures >= 0 ? Promise.reject(error) : memory.fetch(key, op);
-      },
-    }));
+    const source = await busyOnce();
     const remembered = new RememberedManifests(source);
     const { digest, size } = image.root.descriptor;
     await expect(remembered.fetch({ digest, size })).rejects.toThrow('busy');
@@ -70,14 +75,7 @@ describe('a source that remembers manifests', () => {
   });
 
   it('lets those who waited for a reading that failed fail with it, and the next one read', async () => {
-    let failures = 1;
-    const source = await sourceOf((memory) => ({
-      fetch: (key, op) => {
-        failures -= 1;
-        const error = new RegferryError('E_UNAVAILABLE', 'busy');
-        return failures >= 0 ? Promise.reject(error) : memory.fetch(key, op);
-      },
-    }));
+    const source = await busyOnce();
     const remembered = new RememberedManifests(source);
     const { digest } = image.root.descriptor;
     const waiting = Array.from({ length: 5 }, () => remembered.fetch({ digest }));
