@@ -16,9 +16,9 @@ const mostSessions = 1000;
 /** How long a session must have rested before another one may take its place, where there are too many. */
 const leastRestMs = 60 * 1000;
 
-/** What tells that a client's connection is closed, and whether it was reset rather than ended. */
+/** What tells that a client's connection is closed. */
 interface Connection {
-  once(event: 'close', listener: (wasReset: boolean) => void): unknown;
+  once(event: 'close', listener: () => void): unknown;
 }
 
 /** A request that can be cut. */
@@ -134,8 +134,9 @@ export class UploadSessions {
 
   /**
    * Starts one, and forgets those that have rested for too long. Where there are too many the one that has rested longest
-   * gives up its place, orphans first; throws a 429 where none has rested for a minute. When `connection` is reset before
-   * anybody has asked for the session, its Location was never read, and it is forgotten.
+   * gives up its place, orphans first; throws a 429 where none has rested for a minute. When `connection` closes before
+   * anybody has asked for the session it is an orphan. It may still be asked for, even after a reset: another request on the
+   * same connection was given up, or a proxy closes its connections like that.
    */
   async open(
     repository: string,
@@ -212,11 +213,8 @@ export class UploadSessions {
       return;
     }
     this.#unclaimed.set(connection, new Set([session]));
-    connection.once('close', (wasReset) => {
-      for (const unclaimed of this.#unclaimed.get(connection) ?? []) {
-        unclaimed.orphaned = true;
-        if (wasReset) void this.cancel(unclaimed);
-      }
+    connection.once('close', () => {
+      for (const unclaimed of this.#unclaimed.get(connection) ?? []) unclaimed.orphaned = true;
       this.#unclaimed.delete(connection);
     });
   }
