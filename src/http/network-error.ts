@@ -17,7 +17,8 @@ export interface Attempted {
   readonly inBody?: boolean | undefined;
 }
 
-interface Meaning {
+/** What a failure of the network means. */
+export interface Meaning {
   readonly code: ErrorCode;
   readonly retryable: boolean;
   readonly text: string;
@@ -29,7 +30,11 @@ function meaning(code: ErrorCode, retryable: boolean, text: string): Meaning {
 
 const CUT = meaning('E_CUT', true, 'the connection was closed before the answer was complete');
 const CLOSED = meaning('E_ABORTED', false, 'the connections were closed meanwhile');
-const UNREACHABLE = meaning('E_NETWORK', true, 'the host cannot be reached');
+const UNREACHABLE = meaning(
+  'E_NETWORK',
+  true,
+  'there is no way to that host from here: check the address and the network',
+);
 
 const MEANINGS = new Map<string, Meaning>([
   [
@@ -108,7 +113,8 @@ export function networkError(error: unknown, attempted: Attempted): RegferryErro
   return new RegferryError(code, `${what} failed: ${text}${via}`, { cause: error, retryable });
 }
 
-function meaningOf(error: unknown): Meaning {
+/** The code and the words for what node or undici throws when a connection fails, with what to try. */
+export function meaningOf(error: unknown): Meaning {
   const code = errorCode(error);
   const known = MEANINGS.get(code);
   if (known !== undefined) return known;

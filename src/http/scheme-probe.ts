@@ -2,8 +2,9 @@ import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 
 import { RegferryError, abortError } from '../errors.js';
-import { errorCode, localFailure } from './error-code.js';
+import { errorCode } from './error-code.js';
 import { CONNECT_TIMEOUT_MS } from './limits.js';
+import { meaningOf } from './network-error.js';
 import { isNotTls } from './tls-error.js';
 import { bareHost } from './url.js';
 
@@ -60,13 +61,8 @@ function handshake(socket: TLSSocket, where: string): Promise<boolean> {
       else if (/^ERR_SSL_|^EPROTO$/.test(errorCode(error))) resolve(true);
       else if (connected) resolve(false);
       else {
-        const local = localFailure(errorCode(error));
-        const why = local ?? (errorCode(error) || error.message);
-        const text = `${where} cannot be reached (${why})`;
-        const retryable = errorCode(error) !== 'ENOTFOUND';
-        reject(
-          new RegferryError(local === undefined ? 'E_NETWORK' : 'E_IO', text, { cause: error, retryable }),
-        );
+        const { code, retryable, text } = meaningOf(error);
+        reject(new RegferryError(code, `${where} cannot be reached: ${text}`, { cause: error, retryable }));
       }
     });
     socket.once('close', () => resolve(false));

@@ -10,6 +10,10 @@ import { closeAll, listen, listenRaw } from './local-server.js';
 
 afterEach(closeAll);
 
+/** As it is said of every connection. */
+const REFUSED =
+  'the connection was refused: nothing listens there; check the port, and whether the registry runs';
+
 describe('speaksTls', () => {
   it('is true for a certificate that nobody knows', async () => {
     const server = await listen(() => undefined, (await testCertificates()).server);
@@ -65,6 +69,7 @@ describe('speaksTls', () => {
     await expect(speaksTls('127.0.0.1', server.port)).rejects.toMatchObject({
       code: 'E_NETWORK',
       retryable: true,
+      message: `127.0.0.1:${server.port} cannot be reached: ${REFUSED}`,
     });
   });
 
