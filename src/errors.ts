@@ -68,6 +68,11 @@ export type Hint =
   | { readonly code: 'client-certificate' }
   /** The record that is there is of something else: keep this one elsewhere, or have that replaced. */
   | { readonly code: 'keep-record' }
+  /**
+   * Ask for another tag, one of those that `repository` has: `near` are the nearest to the one that it does not have, at
+   * most five, where it is known which there are.
+   */
+  | { readonly code: 'list-tags'; readonly repository: string; readonly near?: readonly string[] }
   /** Speak http. */
   | { readonly code: 'plain-http' }
   /** Allow redirects to private addresses. */

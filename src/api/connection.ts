@@ -8,6 +8,7 @@ import { fileReason } from '../content/file-error.js';
 import { RegferryError, type Side } from '../errors.js';
 import type { OriginSettings } from '../http/connections.js';
 import { pullScope } from '../registry/scopes.js';
+import type { Secrets } from '../secrets/secrets.js';
 import { sameRegistry, type Reference } from '../spec/reference.js';
 import type { Environment } from './environment.js';
 import type { SideOptions } from './options.js';
@@ -29,6 +30,13 @@ export function credentialsOf(
       : [staticCredentials(basicCredential(username, password, 'the login options'))];
   const others = [credentials, environment?.credentials].filter((provider) => provider !== undefined);
   return chainCredentials([...own, ...others]);
+}
+
+/** Puts the logins of both sides among what no output may show, whether or not anybody asks for them. */
+export function holdLogins(secrets: Secrets, ...sides: readonly (SideOptions | undefined)[]): void {
+  for (const side of sides) {
+    if (side?.password !== undefined) secrets.holdLogin(side.username ?? '', side.password);
+  }
 }
 
 /** The options of a side that decide who it is. */

@@ -3,6 +3,7 @@ import type { CopyReport, TargetReport } from '../copy/report.js';
 import { runCopy, type CopyOutcome } from '../copy/run.js';
 import { RegferryError, detailsOf, type ErrorCode } from '../errors.js';
 import { parsePlatform } from '../spec/platform.js';
+import { withNearTags } from './near-tags.js';
 import { parseGuards } from './guards.js';
 import type { CopyOptions } from './options.js';
 import {
@@ -86,7 +87,7 @@ export async function runReported(
       allOrNothing,
       dryRun,
     };
-    const outcome = await runCopy(job);
+    const outcome = await told(await runCopy(job), from, session);
     // A HEAD may have been all that was needed.
     if (outcome.root !== undefined) teller(outcome.root.digest);
     const report = reportOf(session, from, to, outcome);
@@ -98,6 +99,13 @@ export async function runReported(
   } finally {
     await session.close();
   }
+}
+
+/** The outcome, with what there is in place of a tag that the source does not have. */
+async function told(outcome: CopyOutcome, from: OpenedSource, session: Session): Promise<CopyOutcome> {
+  const { error } = outcome;
+  if (error === undefined) return outcome;
+  return { ...outcome, error: await withNearTags(error, from, session.signal) };
 }
 
 /** Tells what a source without a tag is, once it is known and before anything is written. */

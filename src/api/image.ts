@@ -9,6 +9,7 @@ import { knownType } from '../spec/manifest-type.js';
 import { parsePlatform } from '../spec/platform.js';
 import { assumedNote, openSource, type OpenedSource } from './images.js';
 import type { ImageOptions, ReadOptions } from './options.js';
+import { withNearTags } from './near-tags.js';
 import { openRepository } from './repositories.js';
 import { Session } from './session.js';
 
@@ -74,7 +75,12 @@ async function reading<T>(
 ): Promise<T> {
   const session = new Session(options);
   try {
-    return await work(await openSource(session, image), session.signal, session);
+    const from = await openSource(session, image);
+    try {
+      return await work(from, session.signal, session);
+    } catch (error) {
+      throw await withNearTags(withSide(error, 'source', session.signal), from, session.signal);
+    }
   } catch (error) {
     throw session.cleaned(withSide(error, 'source', session.signal));
   } finally {

@@ -21,7 +21,7 @@ import { Repository } from '../registry/repository.js';
 import type { Location } from '../spec/location.js';
 import { canonicalRegistry, sameRegistry, type Reference } from '../spec/reference.js';
 import { userAgent } from '../version.js';
-import { connectionSettings, credentialsOf, mountSource } from './connection.js';
+import { connectionSettings, credentialsOf, holdLogins, mountSource } from './connection.js';
 import { cleanEvent } from './clean-event.js';
 import type { RegferryEvent } from '../copy/events.js';
 import type { CommonOptions, SideOptions } from './options.js';
@@ -75,6 +75,7 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#secrets = options.secrets ?? new Secrets();
+    holdLogins(this.#secrets, options.source, options.target);
     this.#sleep = options.sleep ?? sleepFor;
     this.#pace = new HostPace(() => performance.now(), this.#sleep);
     this.#backoff = (failures, signal) => this.#sleep(backoffDelay(failures - 1), signal);

@@ -14,9 +14,11 @@ type Spell = (name: OptionName) => string;
  */
 export function advised(error: RegferryError, twoSided: boolean): string {
   const { message, hint, side } = error;
-  return hint === undefined
-    ? message
-    : `${message}; ${worded(hint, (name) => spelled(name, side, twoSided))}`;
+  if (hint === undefined) return message;
+  const advice = worded(hint, (name) => spelled(name, side, twoSided));
+  // Where the message names some of what the command lists.
+  const isAside = hint.code === 'list-tags' && hint.near !== undefined;
+  return isAside ? `${message} (${advice})` : `${message}; ${advice}`;
 }
 
 /** Each hint in the words of the command line. */
@@ -28,6 +30,8 @@ function worded(hint: Hint, spell: Spell): string {
       return `log in again with "regferry login ${hint.registry}", or leave the credentials out with ${spell('anonymous')} if the image is public`;
     case 'trust-realm':
       return `allow it with ${spell('trusted-realm')} ${hint.host}`;
+    case 'list-tags':
+      return `regferry tags ${hint.repository}${hint.near === undefined ? ' lists those that there are' : ''}`;
     case 'trust-ca':
       return `if it is to be trusted, name its CA by ${spell('ca-file')} or SSL_CERT_FILE; ${asLastResort(spell)}`;
     case 'skip-verification':

@@ -1,8 +1,8 @@
 import { isRegferryError, RegferryError } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
-import { printable } from '../spec/printable.js';
 import type { LayoutIndex } from './layout-index.js';
 import type { ManifestKey } from './store.js';
+import { unknownTag } from './unknown-tag.js';
 
 /** Most names that a message lists. */
 const LISTED = 20;
@@ -45,10 +45,12 @@ export function namedImage(index: LayoutIndex, layout: string, key: ManifestKey)
 }
 
 /** The error for a tag that a layout does not have: it lists what can be asked for. */
-export function unknownTag(index: LayoutIndex, layout: string, tag: string): RegferryError {
+export function notInLayout(index: LayoutIndex, layout: string, tag: string): RegferryError {
   const names = index.selectors();
-  const has = names.length === 0 ? 'it holds no image' : `it has ${listed(names)}`;
-  return new RegferryError('E_NOT_FOUND', `${layout} has no tag ${printable(tag, 160)}; ${has}`);
+  return unknownTag(layout, tag, {
+    tags: names.filter((name) => name.startsWith(':')).map((name) => name.slice(1)),
+    others: names.filter((name) => !name.startsWith(':')),
+  });
 }
 
 function listed(names: readonly string[]): string {

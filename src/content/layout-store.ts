@@ -11,7 +11,7 @@ import { openFolder, type OpenLayoutOptions } from './layout-folder.js';
 import type { LayoutFiles } from './layout-files.js';
 import { IndexCache } from './layout-index-cache.js';
 import { IndexWriter } from './layout-index-writer.js';
-import { namedImage, singleImage, unknownTag, type SingleImage } from './layout-image.js';
+import { namedImage, notInLayout, singleImage, type SingleImage } from './layout-image.js';
 import type { LayoutLock } from './layout-lock.js';
 import { withTag } from './layout-tagging.js';
 import type {
@@ -200,7 +200,7 @@ export class LayoutStore implements ContentTarget {
     const index = await this.#indexes.read(this.#files);
     const entry = namedImage(index, this.toString(), key);
     if ('digest' in key) return { ...entry, digest: key.digest };
-    if (entry === undefined) throw unknownTag(index, this.toString(), key.tag);
+    if (entry === undefined) throw notInLayout(index, this.toString(), key.tag);
     return entry;
   }
 

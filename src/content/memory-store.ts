@@ -19,6 +19,7 @@ import type {
   PutOutcome,
 } from './store.js';
 import { exactCopy, JoinedBytes, sliced } from './joined-bytes.js';
+import { unknownTag } from './unknown-tag.js';
 import { BlobVerifier, verifiedBytes } from './verify.js';
 
 /** Bytes in one piece of a stream that {@link MemoryStore.open} gives. */
@@ -75,8 +76,9 @@ export class MemoryStore implements ContentTarget {
     await settled(op);
     const manifest = this.#find(key);
     if (manifest === undefined) {
-      const name = 'tag' in key ? `tag ${key.tag}` : key.digest;
-      throw new RegferryError('E_NOT_FOUND', `${this.toString()} has no manifest ${name}`);
+      const place = this.toString();
+      if ('tag' in key) throw unknownTag(place, key.tag, { tags: [...this.#tags.keys()] });
+      throw new RegferryError('E_NOT_FOUND', `no manifest ${key.digest} in ${place}`, { digest: key.digest });
     }
     if ('tag' in key) return manifest;
     if (key.size !== undefined && key.size >= 0) {

@@ -15,6 +15,11 @@ export interface RepositoryContext {
   readonly answerTimeoutMs?: number | undefined;
 }
 
+/** The repository in messages: with its registry, as that was spelled. */
+export function nameOf({ client, repository }: RepositoryContext): string {
+  return `${client.registry}/${repository}`;
+}
+
 /** The scope that every call on this repository asks for. */
 export function scopeOf(context: RepositoryContext): Scope {
   return context.access === 'push' ? pushScope(context.repository) : pullScope(context.repository);

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 
 import { isRegferryError } from '../errors.js';
 import { codingsOf, decoded } from '../http/content-encoding.js';
-import type { HttpResponse } from '../http/message.js';
+import type { HttpResponse, Method } from '../http/message.js';
 import { redactUrl } from '../http/redact.js';
 import type { RegistryCall } from './client.js';
 import type { RepositoryContext } from './context.js';
@@ -33,17 +33,27 @@ export async function getDocument(
     const response = await client.send(call);
     if (response.status !== 200) throw await client.failure(response, call.method, call);
     try {
-      const document = { response, bytes: await response.bytes(limit) };
-      const codings = codingsOf(response.headers);
-      if (codings.length === 0 || isWhole(document)) return document;
-      const what = `${call.method} ${redactUrl(response.url)}`;
-      return { response, bytes: await decoded(document.bytes, codings, limit, what) };
+      return await readDocument(response, call.method, limit, isWhole);
     } catch (error) {
       failures += 1;
       if (!isRegferryError(error) || !error.retryable || failures > repeats.retries) throw error;
       await repeats.backoff(failures, call.signal);
     }
   }
+}
+
+/** Reads an answer to its end, once. Throws as {@link getDocument}. */
+export async function readDocument(
+  response: HttpResponse,
+  method: Method,
+  limit: number,
+  isWhole: (document: Document) => boolean = () => false,
+): Promise<Document> {
+  const document = { response, bytes: await response.bytes(limit) };
+  const codings = codingsOf(response.headers);
+  if (codings.length === 0 || isWhole(document)) return document;
+  const what = `${method} ${redactUrl(response.url)}`;
+  return { response, bytes: await decoded(document.bytes, codings, limit, what) };
 }
 
 /** True for a page or other markup by its first character, or by what it is called. */

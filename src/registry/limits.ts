@@ -8,6 +8,9 @@ export interface TagLimits {
 /** Bytes of one page are that many because some registries give every tag at once, whatever is asked for. */
 export const TAG_LIMITS: TagLimits = { pages: 10_000, tags: 1_000_000, pageBytes: 32 * 1024 * 1024 };
 
+/** How long the tags are waited for that a message offers in place of one that is not there, in milliseconds. */
+export const NEAR_TAGS_MS = 5_000;
+
 /** The most that OCI-Chunk-Min-Length may ask for, in bytes; beyond, the blob goes in one PUT. */
 export const LARGEST_CHUNK_BYTES: number = 1024 * 1024 * 1024;
 

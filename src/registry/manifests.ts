@@ -8,6 +8,7 @@ import type { Descriptor } from '../spec/descriptor.js';
 import { algorithmOf, digestOf } from '../spec/digest.js';
 import { MANIFEST_BYTES } from '../spec/limits.js';
 import { MANIFEST_ACCEPT, cleanMediaType } from '../spec/media-types.js';
+import { absentManifest } from './absence.js';
 import { scopeOf, type RepositoryContext } from './context.js';
 import { getDocument, type Document } from './document.js';
 import { manifestPath } from './endpoints.js';
@@ -125,6 +126,7 @@ export async function fetchManifest(context: RepositoryContext, key: ManifestKey
   try {
     return await read();
   } catch (error) {
+    if (isRegferryError(error) && error.code === 'E_NOT_FOUND') throw absentManifest(context, key, error);
     if (!isRegferryError(error) || !/^E_(?:DIGEST|SIZE)_MISMATCH$/.test(error.code)) throw error;
     return read();
   }

@@ -17,7 +17,8 @@ import type { Descriptor } from '../spec/descriptor.js';
 import { parseRepositoryPath, parseTag } from '../spec/reference.js';
 import { hasBlob, openBlob } from './blobs.js';
 import type { RegistryClient } from './client.js';
-import type { RepositoryContext } from './context.js';
+import { nameOf, type RepositoryContext } from './context.js';
+import { firstTags, type FirstTags } from './first-tags.js';
 import { putManifest } from './manifest-push.js';
 import { fetchManifest, resolveManifest } from './manifests.js';
 import { deleteTag } from './tag-removal.js';
@@ -52,7 +53,7 @@ export class Repository implements ContentTarget {
   }
 
   toString(): string {
-    return `${this.#context.client.registry}/${this.#context.repository}`;
+    return nameOf(this.#context);
   }
 
   get mountsOwn(): boolean {
@@ -85,6 +86,14 @@ export class Repository implements ContentTarget {
 
   tags(options: TagsOptions = {}): AsyncIterable<string> {
     return listTags(this.#context, options);
+  }
+
+  /**
+   * The first page of the tags, by one request: for a message, where the rest does not matter. Undefined where there is
+   * none to be had, for whatever reason; it is not tried again, and no login is asked for. Never rejects.
+   */
+  firstTags(op: Op = {}): Promise<FirstTags | undefined> {
+    return firstTags(this.#context, op);
   }
 
   has(descriptor: Descriptor, op: Op = {}): Promise<boolean> {

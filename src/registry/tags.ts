@@ -2,8 +2,10 @@ import type { TagsOptions } from '../content/store.js';
 import { RegferryError } from '../errors.js';
 import { printable } from '../spec/printable.js';
 import { isTag } from '../spec/reference.js';
-import { scopeOf, type RepositoryContext } from './context.js';
-import { getDocument, isMarkup, unread } from './document.js';
+import { isAbsentList, noRepository } from './absence.js';
+import type { RegistryCall } from './client.js';
+import { nameOf, scopeOf, type RepositoryContext } from './context.js';
+import { getDocument, isMarkup, unread, type Document } from './document.js';
 import { tagsPath } from './endpoints.js';
 import { TAG_LIMITS, type TagLimits } from './limits.js';
 import { PAGE, nextPage } from './next-page.js';
@@ -45,7 +47,8 @@ export async function* listTags(
   if (others.size > 0) say(namesOf(others));
 }
 
-interface Page {
+/** A page of the list. */
+export interface Page {
   readonly tags: readonly string[];
   /** What stands in the list besides. */
   readonly others: readonly string[];
@@ -59,7 +62,29 @@ async function readPage(
   { signal }: TagsOptions,
 ): Promise<Page> {
   const call = { method: 'GET', target, scopes: [scopeOf(context)], signal } as const;
-  const document = await getDocument(context, call, limits.pageBytes);
+  const document = await listed(context, call, limits);
+  return parsePage(context, document, signal);
+}
+
+/** The page, or why there is none: where the registry says that it does not know the repository, that in plain words. */
+async function listed(
+  context: RepositoryContext,
+  call: RegistryCall,
+  { pageBytes }: TagLimits,
+): Promise<Document> {
+  try {
+    return await getDocument(context, call, pageBytes);
+  } catch (error) {
+    throw isAbsentList(error) ? noRepository(context, error) : error;
+  }
+}
+
+/** What a page of the list says. Throws as {@link listTags}. */
+export async function parsePage(
+  context: RepositoryContext,
+  document: Document,
+  signal: AbortSignal | undefined,
+): Promise<Page> {
   const { response, bytes } = document;
   if (isMarkup(document) && !/^\s*\{/.test(bytes.subarray(0, 64).toString('latin1'))) {
     throw await context.client.failure(unread(document), 'GET', { signal });
@@ -92,10 +117,6 @@ function namesOf(others: ReadonlySet<string>): string {
   const shown = [...others].slice(0, SHOWN).map((name) => `"${printable(name, 80)}"`);
   const more = others.size > SHOWN ? ` and ${others.size - SHOWN} more` : '';
   return `${shown.join(', ')}${more}, which no tag can be called`;
-}
-
-function nameOf({ client, repository }: RepositoryContext): string {
-  return `${client.registry}/${repository}`;
 }
 
 function failure(context: RepositoryContext, code: 'E_REFUSED' | 'E_LIMIT', why: string): RegferryError {

@@ -88,7 +88,9 @@ describe('an image in a layout whose name is a full reference', () => {
     expect(listed.stderr).toContain('"x#y" is no tag');
     const failed = await commandLine(['digest', `oci:${folder}:2`]);
     expect(failed.code).toBe(4);
-    expect(failed.stderr).toContain(`has no tag 2; it has :1.0.0, @${other.root.descriptor.digest}`);
+    expect(failed.stderr).toContain(
+      `no tag "2" in oci:${folder}; it has 1.0.0, @${other.root.descriptor.digest} (regferry tags oci:`,
+    );
   });
 
   it('is among all tags of the layout, and what is left out is told', async () => {

@@ -8,6 +8,7 @@ const hints: Readonly<Record<Hint['code'], Hint>> = {
   'log-in': { code: 'log-in', registry: 'r.example' },
   'renew-login': { code: 'renew-login', registry: 'r.example' },
   'trust-realm': { code: 'trust-realm', host: 'auth.example' },
+  'list-tags': { code: 'list-tags', repository: 'r.example/app' },
   'trust-ca': { code: 'trust-ca' },
   'skip-verification': { code: 'skip-verification' },
   'client-certificate': { code: 'client-certificate' },
@@ -32,6 +33,7 @@ describe('an error with a hint', () => {
       'log in again with "regferry login r.example", or leave the credentials out with --anonymous if the image is public',
     ],
     ['trust-realm', 'allow it with --trusted-realm auth.example'],
+    ['list-tags', 'regferry tags r.example/app lists those that there are'],
     [
       'trust-ca',
       'if it is to be trusted, name its CA by --ca-file or SSL_CERT_FILE; as a last resort --insecure skips the check',
@@ -47,6 +49,14 @@ describe('an error with a hint', () => {
     ['apply-plan', 'it is for regferry apply'],
   ] as const)('of %s ends with what to do', (code, words) => {
     expect(advice(code, false, 'source')).toBe(`it failed; ${words}`);
+  });
+
+  it('of list-tags names its command beside the tags that the message has', () => {
+    const hint: Hint = { code: 'list-tags', repository: 'r.example/app', near: ['v1'] };
+    const error = new RegferryError('E_NOT_FOUND', 'no tag "v2" in r.example/app; it has v1', { hint });
+    expect(advised(error, false)).toBe(
+      'no tag "v2" in r.example/app; it has v1 (regferry tags r.example/app)',
+    );
   });
 
   it.each([

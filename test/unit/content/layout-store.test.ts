@@ -243,7 +243,7 @@ describe('LayoutStore', () => {
     expect(await store.resolve({ tag: '1.0' })).toMatchObject({ digest });
     await expect(store.fetch({ tag: '2' })).rejects.toMatchObject({
       code: 'E_NOT_FOUND',
-      message: `${store.toString()} has no tag 2; it has :v1, :1.0, @${nameless.digest}`,
+      message: `no tag "2" in ${store.toString()}; it has v1, 1.0, @${nameless.digest}`,
     });
   });
 
