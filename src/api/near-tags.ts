@@ -1,5 +1,5 @@
-import { unknownRepository, unknownTag } from '../content/unknown-tag.js';
-import { RegferryError, detailsOf, isRegferryError } from '../errors.js';
+import { listedTag, unknownRepository, unknownTag } from '../content/unknown-tag.js';
+import { detailsOf, type RegferryError } from '../errors.js';
 import { Repository } from '../registry/repository.js';
 import type { OpenedSource } from './images.js';
 
@@ -19,8 +19,6 @@ export async function withNearTags(
   if (found === undefined) return error;
   const details = { ...detailsOf(error), cause: error.cause ?? error };
   if (found.kind === 'no-repository') return unknownRepository(place, details);
-  if (!found.tags.includes(key.tag)) return unknownTag(place, key.tag, found, details);
-  const why = isRegferryError(error.cause) ? error.cause.message : error.message;
-  const message = `${place} lists the tag "${key.tag}", but does not have it: ${why}`;
-  return new RegferryError('E_NOT_FOUND', message, { ...details, hint: undefined });
+  const isListed = found.tags.includes(key.tag);
+  return isListed ? listedTag(error, place, key.tag) : unknownTag(place, key.tag, found, details);
 }

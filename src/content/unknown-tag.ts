@@ -1,4 +1,4 @@
-import { RegferryError, type ErrorDetails } from '../errors.js';
+import { RegferryError, detailsOf, isRegferryError, type ErrorDetails } from '../errors.js';
 import { nearTags } from '../spec/near-tags.js';
 import { printable } from '../spec/printable.js';
 
@@ -30,6 +30,14 @@ export function unknownTag(
     ...details,
     hint: { code: 'list-tags', repository: place, ...(near && { near }) },
   });
+}
+
+/** That a tag is not there, of one that the place lists all the same: as it was answered, since "no such tag" is not true. */
+export function listedTag(error: RegferryError, place: string, tag: string): RegferryError {
+  if (error.hint?.code !== 'list-tags') return error;
+  const why = isRegferryError(error.cause) ? error.cause.message : error.message;
+  const message = `${why}, though ${place} lists the tag "${printable(tag, 160)}"`;
+  return new RegferryError(error.code, message, { ...detailsOf(error), cause: error, hint: undefined });
 }
 
 /** The error for a repository that is not there (E_NOT_FOUND). */

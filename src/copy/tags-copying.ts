@@ -1,5 +1,6 @@
 import { hostKey } from '../content/identity.js';
 import type { ContentTarget } from '../content/store.js';
+import { listedTag } from '../content/unknown-tag.js';
 import { withSide, type RegferryError } from '../errors.js';
 import { printable } from '../spec/printable.js';
 import { parseTag } from '../spec/reference.js';
@@ -114,7 +115,8 @@ export class TagsCopying {
       const headFirst = targets.every(({ absent }) => absent === undefined);
       const job = { ...this.#job, key: { tag }, targets, headFirst, onEnd };
       const outcome = await copyImage(this.#run, job);
-      return outcome.error === undefined ? outcome.targets : failed(outcome.targets, outcome.error);
+      if (outcome.error === undefined) return outcome.targets;
+      return failed(outcome.targets, listedTag(outcome.error, job.source.toString(), tag));
     } catch (error) {
       const empty = targets.map(({ reference }) => emptyTargetReport(reference));
       return failed(empty, withSide(error, 'source', this.#job.signal));
