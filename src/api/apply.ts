@@ -1,10 +1,9 @@
-import type { TargetGuard } from '../copy/job.js';
 import type { CopyReport } from '../copy/report.js';
 import { RegferryError } from '../errors.js';
-import { parseDigest } from '../spec/digest.js';
-import { parseLocation } from '../spec/location.js';
+import { parseAddress } from '../place/parse.js';
+import { parseDigest, type Digest } from '../spec/digest.js';
 import { runReported } from './copy.js';
-import { printedReference } from './images.js';
+import type { Wanted } from './images.js';
 import type { CopyOptions } from './options.js';
 import type { RecordedTags } from './recorded.js';
 import { checkRepeat } from './repeat.js';
@@ -50,20 +49,11 @@ export async function apply(plan: Plan, options: ApplyOptions = {}): Promise<Cop
       targets.map(({ reference }) => ({ reference, digest: expect })),
     );
   }
-  const bound = new Map<string, TargetGuard>();
-  for (const { reference, previous } of targets) {
-    if (previous === undefined) continue;
-    bound.set(printedReference(reference), {
-      is: previous === null ? null : parseDigest(previous),
-      orDone: true,
-    });
-  }
-  const references = targets.map(({ reference }) => writable(reference, expect));
   return runReported(
-    source.reference,
-    references,
+    parseAddress(source.reference),
+    targets.map((target) => boundTarget(target, parseDigest(expect))),
     { ...options, platform, includeForeign, guards: { expect } },
-    { allOrNothing: allOrNothing ?? false, bound },
+    { allOrNothing: allOrNothing ?? false },
   );
 }
 
@@ -89,8 +79,11 @@ export function boundDigest({ source, targets }: Plan): string {
 }
 
 /** A reference without a tag was pushed by digest alone; a target without both would take the source's tag. */
-function writable(reference: string, digest: string): string {
-  const location = parseLocation(reference);
-  const { tag } = location.kind === 'layout' ? location : location.reference;
-  return tag === undefined ? `${reference}@${digest}` : reference;
+function boundTarget({ reference, previous }: PlannedTarget, digest: Digest): Wanted {
+  const address = parseAddress(reference);
+  const is = typeof previous === 'string' ? parseDigest(previous) : null;
+  return {
+    address: address.tag === undefined ? address.named({ digest }) : address,
+    guard: { is, orDone: true },
+  };
 }

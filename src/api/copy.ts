@@ -1,18 +1,21 @@
-import type { CopyJob, CopyTarget, SourceGuard, TargetGuard } from '../copy/job.js';
+import type { ContentSource } from '../content/store.js';
+import type { CopyJob, CopyTarget, SourceGuard } from '../copy/job.js';
 import type { CopyReport, TargetReport } from '../copy/report.js';
 import { runCopy, type CopyOutcome } from '../copy/run.js';
 import { RegferryError, detailsOf, type ErrorCode } from '../errors.js';
+import type { Address, OpenedImage } from '../place/address.js';
 import { parsePlatform } from '../spec/platform.js';
 import { withNearTags } from './near-tags.js';
 import { parseGuards } from './guards.js';
 import type { CopyOptions } from './options.js';
 import {
+  addressOf,
   assumedNote,
-  openSource,
   openTargets,
-  type OpenedSource,
+  wantedOf,
   type SourceImage,
   type TargetImage,
+  type Wanted,
 } from './images.js';
 import { Session, type SessionOptions } from './session.js';
 
@@ -41,7 +44,7 @@ export async function copy(
   targets: TargetImage | readonly TargetImage[],
   options: CopyOptions = {},
 ): Promise<CopyReport> {
-  return runReported(source, targets, options);
+  return runReported(addressOf(source), wantedOf(targets), options);
 }
 
 /** What decides about a run besides the options of its call. */
@@ -50,26 +53,24 @@ export interface RunMode {
   readonly dryRun?: boolean;
   /** Move no tag before all content is everywhere. @default false */
   readonly allOrNothing?: boolean;
-  /** What each reference has to be now, by its printed name, in place of the options' guards; none may be missing. */
-  readonly bound?: ReadonlyMap<string, TargetGuard>;
   /** Throws what keeps an image of this digest from being copied; called before anything is written. */
   readonly check?: SourceGuard['check'];
 }
 
 /** The work of {@link copy} and its kin. The other options are for tests. */
 export async function runReported(
-  source: SourceImage,
-  targets: TargetImage | readonly TargetImage[],
+  source: Address<ContentSource>,
+  wanted: readonly Wanted[],
   options: CopyOptions & Pick<SessionOptions, 'sleep' | 'answerTimeoutMs'>,
   mode: RunMode = {},
 ): Promise<CopyReport> {
-  const { dryRun = false, allOrNothing = false, bound, check } = mode;
+  const { dryRun = false, allOrNothing = false, check } = mode;
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
   const guards = parseGuards(options.guards);
   const session = new Session(options);
   try {
-    const from = await openSource(session, source);
-    const to = await openTargets(session, from, isList(targets) ? targets : [targets], dryRun);
+    const from = await source.find(session.opening('source'));
+    const to = await openTargets(session, from, wanted, dryRun);
     const engine = session.engineOptions();
     const teller = tellingOnce(from, platform === undefined, engine.emit);
     const job: CopyJob = {
@@ -80,7 +81,7 @@ export async function runReported(
       },
       source: from.store,
       key: from.key,
-      targets: to.map((target) => ({ ...target, guard: guardOf(target, bound) ?? guards.target })),
+      targets: to.map((target) => ({ ...target, guard: target.guard ?? guards.target })),
       platform,
       includeForeign: options.includeForeign ?? false,
       sourceGuard: check === undefined ? guards.source : { ...guards.source, check },
@@ -102,14 +103,14 @@ export async function runReported(
 }
 
 /** The outcome, with what there is in place of a tag that the source does not have. */
-async function told(outcome: CopyOutcome, from: OpenedSource, session: Session): Promise<CopyOutcome> {
+async function told(outcome: CopyOutcome, from: OpenedImage, session: Session): Promise<CopyOutcome> {
   const { error } = outcome;
   if (error === undefined) return outcome;
   return { ...outcome, error: await withNearTags(error, from, session.signal) };
 }
 
 /** Tells what a source without a tag is, once it is known and before anything is written. */
-function tellingOnce(from: OpenedSource, isWhole: boolean, emit: CopyJob['emit']): (digest: string) => void {
+function tellingOnce(from: OpenedImage, isWhole: boolean, emit: CopyJob['emit']): (digest: string) => void {
   let isTold = false;
   return (digest) => {
     const message = assumedNote(from, isWhole ? digest : undefined);
@@ -118,17 +119,9 @@ function tellingOnce(from: OpenedSource, isWhole: boolean, emit: CopyJob['emit']
   };
 }
 
-function guardOf({ reference }: CopyTarget, bound: RunMode['bound']): TargetGuard | undefined {
-  const guard = bound?.get(reference);
-  if (bound !== undefined && guard === undefined) {
-    throw new RegferryError('E_USAGE', `nothing is known of what ${reference} has to be now`);
-  }
-  return guard;
-}
-
 function reportOf(
   session: Session,
-  from: OpenedSource,
+  from: OpenedImage,
   to: readonly CopyTarget[],
   outcome: CopyOutcome,
 ): CopyReport {
@@ -181,8 +174,4 @@ function several(code: ErrorCode, failed: readonly FailedTarget[], report: CopyR
 
 function hasError(target: TargetReport): target is FailedTarget {
   return target.error !== undefined;
-}
-
-function isList(targets: TargetImage | readonly TargetImage[]): targets is readonly TargetImage[] {
-  return Array.isArray(targets);
 }

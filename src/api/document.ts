@@ -1,7 +1,7 @@
 import type { RegferryError } from '../errors.js';
 import { parseDigest, type Digest } from '../spec/digest.js';
 import { isJsonObject, own, ownText, parseJson, type JsonObject } from '../spec/json.js';
-import { parseLocation } from '../spec/location.js';
+import { parseAddress } from '../place/parse.js';
 
 /** Makes the error for a document of which something is wrong. */
 export type Bad = (why: string, cause?: unknown) => RegferryError;
@@ -33,7 +33,7 @@ export function readReference(object: JsonObject, bad: Bad): string {
   const reference = ownText(object, 'reference');
   if (reference === undefined) throw bad('a "reference" is missing');
   try {
-    parseLocation(reference);
+    parseAddress(reference);
   } catch (cause) {
     throw bad(`a "reference" is no image: ${messageOf(cause)}`, cause);
   }

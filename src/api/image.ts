@@ -3,14 +3,14 @@ import { Lanes } from '../copy/lanes.js';
 import { narrowToPlatform } from '../copy/root.js';
 import { Walk } from '../copy/walk.js';
 import { withSide } from '../errors.js';
+import type { OpenedImage } from '../place/address.js';
+import { parseAddress, parseRepositoryAddress } from '../place/parse.js';
 import type { Descriptor } from '../spec/descriptor.js';
-import { parseRepositoryLocation } from '../spec/location.js';
 import { knownType } from '../spec/manifest-type.js';
 import { parsePlatform } from '../spec/platform.js';
-import { assumedNote, openSource, type OpenedSource } from './images.js';
+import { assumedNote } from './images.js';
 import type { ImageOptions, ReadOptions } from './options.js';
 import { withNearTags } from './near-tags.js';
-import { openRepository } from './repositories.js';
 import { Session } from './session.js';
 
 /** A reference and what it stands for. */
@@ -47,7 +47,7 @@ export async function manifest(image: string, options: ImageOptions = {}): Promi
   });
 }
 
-function tellAssumed(from: OpenedSource, whole: Descriptor | undefined, session: Session): void {
+function tellAssumed(from: OpenedImage, whole: Descriptor | undefined, session: Session): void {
   const message = assumedNote(from, whole?.digest);
   if (message !== undefined) session.engineOptions().emit({ type: 'note', message });
 }
@@ -56,7 +56,7 @@ function tellAssumed(from: OpenedSource, whole: Descriptor | undefined, session:
 export async function* tags(repository: string, options: ReadOptions = {}): AsyncGenerator<string> {
   const session = new Session(options);
   try {
-    const store = await openRepository(session, parseRepositoryLocation(repository));
+    const store = await parseRepositoryAddress(repository).read(session.opening('source'));
     const { signal, emit } = session.engineOptions();
     const onLeftOut = ({ message }: LeftOutName): void =>
       emit({ type: 'note', message: `left out: ${message}` });
@@ -71,11 +71,11 @@ export async function* tags(repository: string, options: ReadOptions = {}): Asyn
 async function reading<T>(
   options: ReadOptions,
   image: string,
-  work: (from: OpenedSource, signal: AbortSignal, session: Session) => Promise<T>,
+  work: (from: OpenedImage, signal: AbortSignal, session: Session) => Promise<T>,
 ): Promise<T> {
   const session = new Session(options);
   try {
-    const from = await openSource(session, image);
+    const from = await parseAddress(image).find(session.opening('source'));
     try {
       return await work(from, session.signal, session);
     } catch (error) {
@@ -88,7 +88,7 @@ async function reading<T>(
   }
 }
 
-async function resolved(from: OpenedSource, signal: AbortSignal): Promise<Descriptor> {
+async function resolved(from: OpenedImage, signal: AbortSignal): Promise<Descriptor> {
   const { store, key } = from;
   // A HEAD that says "absent", or a type that nobody knows, says nothing more; the GET has the registry's own words.
   const found = await store.resolve(key, { signal, certainty: 'proved' });
@@ -97,7 +97,7 @@ async function resolved(from: OpenedSource, signal: AbortSignal): Promise<Descri
 }
 
 async function fetched(
-  from: OpenedSource,
+  from: OpenedImage,
   platform: string | undefined,
   signal: AbortSignal,
   session: Session,

@@ -1,13 +1,12 @@
-import { repositoryKey } from '../content/identity.js';
-import type { ContentSource, ContentTarget, ManifestKey } from '../content/store.js';
+import type { ContentSource, ContentTarget } from '../content/store.js';
 import { DryTarget } from '../copy/dry-target.js';
-import type { CopyTarget } from '../copy/job.js';
+import type { CopyTarget, TargetGuard } from '../copy/job.js';
 import { RegferryError } from '../errors.js';
-import { parseDigest, type Digest } from '../spec/digest.js';
-import { formatLocation, parseLocation, type Location } from '../spec/location.js';
+import type { Address, OpenedImage } from '../place/address.js';
+import { parseAddress } from '../place/parse.js';
+import { StoreAddress } from '../place/store-address.js';
+import type { Digest } from '../spec/digest.js';
 import { printable } from '../spec/printable.js';
-import { parseTag } from '../spec/reference.js';
-import { locationKey } from './location-key.js';
 import type { Session } from './session.js';
 
 /** An image in a store of the caller's own; without a tag and a digest, `latest`. */
@@ -22,77 +21,32 @@ export type SourceImage = string | StoreImage<ContentSource>;
 /** What can be copied to. */
 export type TargetImage = string | StoreImage<ContentTarget>;
 
-/** A source image, found. */
-export interface OpenedSource {
-  readonly store: ContentSource;
-  readonly key: ManifestKey;
-  /** The tag that a target without one takes; none for a source that was named by digest alone. */
-  readonly tag?: string | undefined;
-  /** What a layout calls its image where that is no tag, so that a target without one cannot take it. */
-  readonly misnomer?: string | undefined;
-  readonly reference: string;
-  /** True where nobody named a tag or digest, and `latest` stands in. @default false */
-  readonly isAssumed?: boolean | undefined;
+/** The address of an image. Throws E_REFERENCE, E_ALGORITHM. */
+export function addressOf<Store extends ContentSource>(
+  image: string | StoreImage<Store>,
+): Address | Address<Store> {
+  return typeof image === 'string' ? parseAddress(image) : new StoreAddress(image.store, image);
+}
+
+/** One target of a copy: where, and what has to be there now, in place of what the options say. */
+export interface Wanted {
+  readonly address: Address;
+  readonly guard?: TargetGuard | undefined;
+}
+
+/** The targets that a caller names. Throws E_REFERENCE, E_ALGORITHM. */
+export function wantedOf(targets: TargetImage | readonly TargetImage[]): readonly Wanted[] {
+  const list: readonly TargetImage[] = isList(targets) ? targets : [targets];
+  return list.map((image) => ({ address: addressOf(image) }));
 }
 
 /**
  * What there is to say of a source that was named without a tag or digest: what it was taken for, and what that is, if
  * `digest` is the whole image's. Undefined for any other source.
  */
-export function assumedNote(source: OpenedSource, digest: string | undefined): string | undefined {
+export function assumedNote(source: OpenedImage, digest: string | undefined): string | undefined {
   if (source.isAssumed !== true) return undefined;
   return `no tag was given; it is read as ${source.reference}${digest === undefined ? '' : `@${digest}`}`;
-}
-
-/**
- * Opens a source image. Without a tag and a digest `latest` stands in for a registry; a layout then has to hold one
- * manifest alone. Throws E_REFERENCE, E_LAYOUT, E_USAGE (several images in a layout).
- */
-export async function openSource(session: Session, image: SourceImage): Promise<OpenedSource> {
-  if (typeof image !== 'string')
-    return sourceOf(image.store, image.tag, image.digest, image.store.toString());
-  const location = parseLocation(image);
-  if (location.kind === 'registry') {
-    const { reference } = location;
-    const store = session.repository(reference, 'source', 'pull');
-    const { registry, repository } = reference;
-    const name = formatLocation({ kind: 'registry', reference: { registry, repository } });
-    return sourceOf(store, reference.tag, reference.digest, name);
-  }
-  const store = await session.layout(location.folder);
-  const folder = formatLocation({ ...location, tag: undefined, digest: undefined });
-  const { tag, digest } = location;
-  if (tag !== undefined || digest !== undefined) return sourceOf(store, tag, digest, folder);
-  const { descriptor, tag: only, name } = await store.singleImage();
-  return {
-    ...sourceOf(store, only, only === undefined ? descriptor.digest : undefined, folder),
-    key: descriptor,
-    ...(only === undefined && name !== undefined && { misnomer: name }),
-  };
-}
-
-/** Next to a digest, which says what is meant, a tag is only a name. */
-function sourceOf(
-  store: ContentSource,
-  named: string | undefined,
-  digest: Digest | undefined,
-  name: string,
-): OpenedSource {
-  checkNames(named, digest);
-  const tag = named ?? (digest === undefined ? 'latest' : undefined);
-  const key = digest === undefined ? { tag: tag ?? 'latest' } : { digest };
-  const isAssumed = named === undefined && digest === undefined;
-  return { store, key, tag, reference: printed(name, tag, digest), isAssumed };
-}
-
-/** One target as it was asked for: where, and what it is to be called. */
-interface Wanted {
-  /** The same for references of one repository, however they are spelled. */
-  readonly key: string;
-  readonly name: string;
-  readonly tag: string | undefined;
-  readonly digest: Digest | undefined;
-  readonly open: () => Promise<ContentTarget>;
 }
 
 /**
@@ -101,86 +55,43 @@ interface Wanted {
  */
 export async function openTargets(
   session: Session,
-  source: OpenedSource,
-  images: readonly TargetImage[],
-  dryRun: boolean,
+  source: OpenedImage,
+  wanted: readonly Wanted[],
+  dry: boolean,
 ): Promise<readonly CopyTarget[]> {
-  if (images.length === 0) throw new RegferryError('E_USAGE', 'a copy needs at least one target');
-  const locations = images.map((image) => (typeof image === 'string' ? parseLocation(image) : image));
-  session.checkTargets(locations.flatMap((location) => ('kind' in location ? [location] : [])));
-  const all = await Promise.all(locations.map((location) => wantedOf(session, location, dryRun)));
-  refuseMisnomer(source, all);
+  if (wanted.length === 0) throw new RegferryError('E_USAGE', 'a copy needs at least one target');
+  session.checkTargets(wanted.map(({ address }) => address));
+  refuseMisnomer(source, wanted);
+  const opening = session.opening('target', { dry });
   const stores = new Map<string, ContentTarget>();
   const targets = new Map<string, CopyTarget>();
-  for (const wanted of all) {
-    const { key, name, digest } = wanted;
+  for (const { address, guard } of wanted) {
+    const key = await address.key();
     let store = stores.get(key);
     if (store === undefined) {
-      const opened = await wanted.open();
-      stores.set(key, (store = dryRun ? new DryTarget(opened) : opened));
+      const opened = await address.write(opening);
+      stores.set(key, (store = dry ? new DryTarget(opened) : opened));
     }
+    const { digest } = address;
     // A digest alone asks for a push by digest; next to a tag it is a guard only.
-    const tag = wanted.tag ?? (digest === undefined ? source.tag : undefined);
-    const reference = printed(name, tag, undefined);
+    const tag = address.tag ?? (digest === undefined ? source.tag : undefined);
+    const { reference } = address.named({ tag });
     const image = JSON.stringify([key, tag]);
     if (targets.has(image)) throw new RegferryError('E_USAGE', `the target ${reference} is given twice`);
-    targets.set(image, { store, tag, expect: digest, reference });
+    targets.set(image, { store, tag, expect: digest, guard, reference });
   }
   return [...targets.values()];
 }
 
 /** Throws E_REFERENCE where a target would take the source's tag, and what the source is called is none. */
-function refuseMisnomer({ misnomer, reference }: OpenedSource, targets: readonly Wanted[]): void {
-  const target = targets.find(({ tag, digest }) => tag === undefined && digest === undefined);
+function refuseMisnomer({ misnomer, reference }: OpenedImage, wanted: readonly Wanted[]): void {
+  const target = wanted.find(({ address: { tag, digest } }) => tag === undefined && digest === undefined);
   if (misnomer === undefined || target === undefined) return;
   const what = `${reference} is called "${printable(misnomer, 200)}", which is no tag, nor a reference with one`;
-  throw new RegferryError('E_REFERENCE', `${what}: give the target a tag, as in ${target.name}:TAG`);
+  const { repository } = target.address;
+  throw new RegferryError('E_REFERENCE', `${what}: give the target a tag, as in ${repository}:TAG`);
 }
 
-async function wantedOf(
-  session: Session,
-  image: Location | StoreImage<ContentTarget>,
-  dryRun: boolean,
-): Promise<Wanted> {
-  if (!('kind' in image)) {
-    const { store, tag, digest } = image;
-    checkNames(tag, digest);
-    return {
-      key: repositoryKey(store),
-      name: store.toString(),
-      tag,
-      digest,
-      open: () => Promise.resolve(store),
-    };
-  }
-  const key = await locationKey(image);
-  if (image.kind === 'layout') {
-    const { folder, tag, digest } = image;
-    const name = formatLocation({ kind: 'layout', folder });
-    return { key, name, tag, digest, open: () => session.targetLayout(folder, dryRun) };
-  }
-  const { reference } = image;
-  const { registry, repository, tag, digest } = reference;
-  const name = formatLocation({ kind: 'registry', reference: { registry, repository } });
-  const open = (): Promise<ContentTarget> => Promise.resolve(session.repository(reference, 'target', 'push'));
-  return { key, name, tag, digest, open };
-}
-
-/** What a caller of the library gives as tag and digest may be any text. Throws E_REFERENCE, E_ALGORITHM. */
-function checkNames(tag: string | undefined, digest: string | undefined): void {
-  if (tag !== undefined) parseTag(tag);
-  if (digest !== undefined) parseDigest(digest);
-}
-
-/**
- * A reference as reports print it, however it was written: in full, with its tag, without a digest. Throws E_REFERENCE.
- */
-export function printedReference(text: string): string {
-  const location = parseLocation(text);
-  if (location.kind === 'layout') return formatLocation({ ...location, digest: undefined });
-  return formatLocation({ kind: 'registry', reference: { ...location.reference, digest: undefined } });
-}
-
-function printed(name: string, tag: string | undefined, digest: Digest | undefined): string {
-  return `${name}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
+function isList(targets: TargetImage | readonly TargetImage[]): targets is readonly TargetImage[] {
+  return Array.isArray(targets);
 }

@@ -1,7 +1,7 @@
 import { listedTag, unknownRepository, unknownTag } from '../content/unknown-tag.js';
 import { detailsOf, type RegferryError } from '../errors.js';
 import { Repository } from '../registry/repository.js';
-import type { OpenedSource } from './images.js';
+import type { OpenedImage } from '../place/address.js';
 
 /**
  * An error at the source of a call; where it is that a registry does not have the tag that was asked for, with the tags that
@@ -9,7 +9,7 @@ import type { OpenedSource } from './images.js';
  */
 export async function withNearTags(
   error: RegferryError,
-  { store, key }: Pick<OpenedSource, 'store' | 'key'>,
+  { store, key }: Pick<OpenedImage, 'store' | 'key'>,
   signal: AbortSignal,
 ): Promise<RegferryError> {
   const isTag = error.code === 'E_NOT_FOUND' && error.hint?.code === 'list-tags' && 'tag' in key;

@@ -1,8 +1,10 @@
 import type { CopyPlan, CopyReport, TargetPlan, TargetReport } from '../copy/report.js';
 import { RegferryError, detailsOf, isRegferryError } from '../errors.js';
+import type { ContentSource } from '../content/store.js';
+import type { Address } from '../place/address.js';
 import { CopyError, runReported } from './copy.js';
 import { expectedRequests } from './expected-requests.js';
-import type { SourceImage, TargetImage } from './images.js';
+import { addressOf, wantedOf, type SourceImage, type TargetImage, type Wanted } from './images.js';
 import type { CopyOptions } from './options.js';
 
 /** Thrown when a plan could not be made for the source or for any target. */
@@ -27,13 +29,13 @@ export async function plan(
   targets: TargetImage | readonly TargetImage[],
   options: CopyOptions = {},
 ): Promise<CopyPlan> {
-  return planned(source, targets, options, false);
+  return planned(addressOf(source), wantedOf(targets), options, false);
 }
 
 /** The plan of a copy, or of a promotion, in which no tag moves before all content is everywhere. */
 export async function planned(
-  source: SourceImage,
-  targets: TargetImage | readonly TargetImage[],
+  source: Address<ContentSource>,
+  wanted: readonly Wanted[],
   options: CopyOptions,
   allOrNothing: boolean,
 ): Promise<CopyPlan> {
@@ -46,7 +48,7 @@ export async function planned(
     expected: expectedRequests(report.targets, allOrNothing || options.guards !== undefined),
   });
   try {
-    return planOf(await runReported(source, targets, options, { dryRun: true, allOrNothing }));
+    return planOf(await runReported(source, wanted, options, { dryRun: true, allOrNothing }));
   } catch (error) {
     throw planFailure(error, planOf);
   }

@@ -1,9 +1,11 @@
 import type { CopyPlan, CopyReport } from '../copy/report.js';
 import { RegferryError, type Hint } from '../errors.js';
-import { formatLocation, parseLocation, parseRepositoryLocation, type Location } from '../spec/location.js';
+import type { Address } from '../place/address.js';
+import { parseAddress, parseRepositoryAddress } from '../place/parse.js';
 import { printable } from '../spec/printable.js';
 import { isTag, parseTag, withoutUser } from '../spec/reference.js';
 import { runReported } from './copy.js';
+import type { Wanted } from './images.js';
 import type { CopyOptions, SideOptions } from './options.js';
 import { planned } from './plan.js';
 import type { RecordedTags } from './recorded.js';
@@ -37,15 +39,16 @@ export async function promote(
   tags: string | readonly string[],
   options: PromoteOptions = {},
 ): Promise<CopyReport> {
-  const targets = taggedReferences(source, tags, options.to);
+  const from = parseAddress(source);
+  const wanted = wantedTags(from, tags, options.to);
   const { repeatOf } = options;
-  if (repeatOf === undefined) return runReported(source, targets, sidesOf(options), { allOrNothing: true });
+  if (repeatOf === undefined) return runReported(from, wanted, sidesOf(options), { allOrNothing: true });
   checkRepeat(
     repeatOf,
-    targets.map((reference) => ({ reference })),
+    wanted.map(({ address: { reference } }) => ({ reference })),
   );
   const mode = { allOrNothing: true, check: digestCheck(repeatOf) };
-  return runReported(source, targets, sidesOf(options), mode);
+  return runReported(from, wanted, sidesOf(options), mode);
 }
 
 /** What {@link promote} would do with the same arguments. Writes nothing. Throws PlanError as `promote` throws CopyError. */
@@ -54,7 +57,8 @@ export async function planPromotion(
   tags: string | readonly string[],
   options: PromoteOptions = {},
 ): Promise<CopyPlan> {
-  return planned(source, taggedReferences(source, tags, options.to), sidesOf(options), true);
+  const from = parseAddress(source);
+  return planned(from, wantedTags(from, tags, options.to), sidesOf(options), true);
 }
 
 /** Inside one repository there is one registry: what is said of it as one side goes for the other, too. */
@@ -71,20 +75,20 @@ export function eitherSide(less: SideOptions = {}, more: SideOptions = {}): Side
 }
 
 /** Every tag in every repository, repository by repository. */
-function taggedReferences(
-  source: string,
+function wantedTags(
+  source: Address,
   tags: string | readonly string[],
   to: readonly string[] | undefined,
-): readonly string[] {
+): readonly Wanted[] {
   const names = (typeof tags === 'string' ? [tags] : tags).map((tag) => loneTag(tag, source));
   if (names.length === 0) throw new RegferryError('E_USAGE', 'a promotion needs at least one tag');
   if (to?.length === 0) throw new RegferryError('E_USAGE', 'a promotion needs at least one repository');
-  const places = to === undefined ? [parseLocation(source)] : to.map(parseRepositoryLocation);
-  return places.flatMap((place) => names.map((tag) => formatLocation(tagged(place, tag))));
+  const places = to === undefined ? [source] : to.map(parseRepositoryAddress);
+  return places.flatMap((place) => names.map((tag) => ({ address: place.named({ tag }) })));
 }
 
 /** A tag. Throws E_REFERENCE, with the tag alone where a whole image was given. */
-function loneTag(text: string, source: string): string {
+function loneTag(text: string, source: Address): string {
   if (isTag(text)) return text;
   const [, place = '', tag = ''] = /^(.*):([^:/@]*)$/.exec(text) ?? [];
   if (!isTag(tag)) return parseTag(text);
@@ -93,21 +97,13 @@ function loneTag(text: string, source: string): string {
 }
 
 /** What to do where the image that was given for a tag is not in the repository of the source. */
-function elsewhere(place: string, source: string): Hint | undefined {
+function elsewhere(place: string, { repository }: Address): Hint | undefined {
   try {
-    const repository = formatLocation(parseRepositoryLocation(place));
-    const own = tagged(parseLocation(source), 'latest');
+    const other = parseRepositoryAddress(place);
     // `app:prod` beside `r.example.com/team/app:1` means the source's own repository, only shorter.
-    if (formatLocation(own).endsWith(`/${place}:latest`)) return undefined;
-    if (formatLocation(own) === `${repository}:latest`) return undefined;
+    if (repository.endsWith(`/${place}`) || repository === other.repository) return undefined;
     return { code: 'promote-to', repository: place };
   } catch {
     return undefined;
   }
-}
-
-function tagged(place: Location, tag: string): Location {
-  if (place.kind === 'layout') return { kind: 'layout', folder: place.folder, tag };
-  const { registry, repository } = place.reference;
-  return { kind: 'registry', reference: { registry, repository, tag } };
 }

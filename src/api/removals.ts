@@ -1,12 +1,14 @@
 import { removeTag } from '../copy/remove-tag.js';
 import type { CopyReport, TargetReport } from '../copy/report.js';
 import { RegferryError } from '../errors.js';
-import { parseLocation } from '../spec/location.js';
+import type { Address } from '../place/address.js';
 import type { CommonOptions, SideOptions } from './options.js';
 import { Session } from './session.js';
 
 /** A tag that an undo is to delete: what the recorded run made of it. */
 export interface NewTag {
+  readonly address: Address;
+  /** As reports print it. */
   readonly reference: string;
   readonly digest: string;
 }
@@ -37,16 +39,13 @@ export async function removeTags(
 
 async function removeOne(
   session: Session,
-  { reference, digest }: NewTag,
+  { address, reference, digest }: NewTag,
   dryRun: boolean,
 ): Promise<TargetReport> {
-  const location = parseLocation(reference);
-  const { tag } = location.kind === 'layout' ? location : location.reference;
+  const { tag } = address;
   if (tag === undefined) throw new RegferryError('E_USAGE', `${reference} names no tag`);
-  const store =
-    location.kind === 'layout'
-      ? await session.targetLayout(location.folder, dryRun)
-      : session.repository(location.reference, 'target', 'pull');
+  // The scope for deleting is asked for when something is deleted.
+  const store = await address.write(session.opening('target', { dry: dryRun, access: 'pull' }));
   const { signal, sleep } = session.engineOptions();
   return removeTag({ store, tag, reference, digest, dryRun, signal, sleep });
 }

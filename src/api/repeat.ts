@@ -1,5 +1,6 @@
 import { RegferryError } from '../errors.js';
-import { printedReference } from './images.js';
+import { parseAddress } from '../place/parse.js';
+
 import type { RecordedTag, RecordedTags, Repeat } from './recorded.js';
 
 /** A tag that a run is to set. The digest is left out while it is not known; null for one that is to be deleted. */
@@ -38,7 +39,7 @@ function checkDigest(tag: RecordedTag | undefined, digest: string | null): void 
 }
 
 function nameOf({ reference }: WantedTag): string {
-  return printedReference(reference);
+  return parseAddress(reference).reference;
 }
 
 function another(why: string): RegferryError {

@@ -1,9 +1,5 @@
 import { createAuthorizer } from '../auth/authorize.js';
-import { DeferredLayout } from '../content/deferred-layout.js';
-import type { ContentTarget, Op } from '../content/store.js';
-import { isLayoutThere } from '../content/layout-place.js';
-import { openLayout, type LayoutStore } from '../content/layout-store.js';
-import { realFolder } from '../content/real-folder.js';
+import type { Op } from '../content/store.js';
 import type { CopyJob } from '../copy/job.js';
 import { callSignal } from '../copy/linked-signal.js';
 import { patience } from '../copy/patience.js';
@@ -18,7 +14,7 @@ import { RegistryClient } from '../registry/client.js';
 import { Secrets } from '../secrets/secrets.js';
 import { registryOrigin } from '../registry/origin.js';
 import { Repository } from '../registry/repository.js';
-import type { Location } from '../spec/location.js';
+import type { Address, Opening } from '../place/address.js';
 import { canonicalRegistry, sameRegistry, type Reference } from '../spec/reference.js';
 import { userAgent } from '../version.js';
 import { connectionSettings, credentialsOf, holdLogins, mountSource } from './connection.js';
@@ -41,6 +37,12 @@ export interface SessionOptions extends CommonOptions {
   readonly answerTimeoutMs?: number | undefined;
 }
 
+/** How addresses are opened: whether nothing is written, and what tokens are asked for. */
+interface OpeningMode {
+  readonly dry?: boolean;
+  readonly access?: 'pull' | 'push';
+}
+
 /** What one call counts. */
 export interface Totals {
   readonly requests: { source: number; target: number };
@@ -58,7 +60,8 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #transports = new Map<Side, Transport>();
   readonly #clients = new Map<string, RegistryClient>();
-  readonly #layouts: { close(): Promise<void> }[] = [];
+  /** Stores that were opened for this call. */
+  readonly #kept: { close(): Promise<void> }[] = [];
   /** The registries' own origins, by side. */
   readonly #origins = { source: new Set<string>(), target: new Set<string>() };
   readonly #requests = { source: 0, target: 0 };
@@ -94,36 +97,27 @@ export class Session {
     });
   }
 
-  /** A layout folder to read. Throws E_LAYOUT. */
-  async layout(folder: string): Promise<LayoutStore> {
-    return this.#kept(await openLayout(folder, { access: 'read' }));
-  }
-
-  /**
-   * A layout folder to write; one that is not there, or empty, is made a layout when something is written. With `dry` it is
-   * neither made nor locked, and refused where it would be refused without. Throws E_LAYOUT.
-   */
-  async targetLayout(folder: string, dry: boolean): Promise<ContentTarget> {
-    if (!(await isLayoutThere(folder)))
-      return this.#kept(new DeferredLayout(folder, await realFolder(folder), { signal: this.signal }));
-    const { signal } = this;
-    return this.#kept(
-      await openLayout(folder, dry ? { access: 'read' } : { access: 'write', create: true, signal }),
-    );
-  }
-
-  #kept<Store extends { close(): Promise<void> }>(layout: Store): Store {
-    this.#layouts.push(layout);
-    return layout;
+  /** What an address of one side is opened with. Nothing is to be written with `dry`. */
+  opening(
+    side: Side,
+    { dry = false, access = side === 'source' ? 'pull' : 'push' }: OpeningMode = {},
+  ): Opening {
+    return {
+      signal: this.signal,
+      dry,
+      repository: (reference) => this.repository(reference, side, access),
+      keep: (store) => {
+        this.#kept.push(store);
+        return store;
+      },
+    };
   }
 
   /** Refuses to send one login or client key to several registries (E_USAGE). */
-  checkTargets(locations: readonly Location[]): void {
+  checkTargets(addresses: readonly Pick<Address, 'registry'>[]): void {
     const { username, keyFile } = this.#options.target ?? {};
     if (username === undefined && keyFile === undefined) return;
-    const hosts = locations.flatMap((location) =>
-      location.kind === 'registry' ? [location.reference.registry] : [],
-    );
+    const hosts = addresses.flatMap(({ registry }) => (registry === undefined ? [] : [registry]));
     const first = hosts[0];
     if (first === undefined || hosts.every((host) => sameRegistry(host, first))) return;
     throw new RegferryError(
@@ -164,7 +158,7 @@ export class Session {
     this.#end.abort();
     await Promise.all([
       ...[...this.#transports.values()].map((transport) => transport.close()),
-      ...this.#layouts.map((layout) => layout.close()),
+      ...this.#kept.map((store) => store.close()),
     ]);
   }
 

@@ -1,30 +1,38 @@
 import { parseDigest } from '../spec/digest.js';
-import { formatLocation, parseLocation } from '../spec/location.js';
-import { printedReference } from './images.js';
+import type { Address } from '../place/address.js';
+import { parseAddress } from '../place/parse.js';
 import type { RecordedTag, RecordedTags } from './recorded.js';
 import type { NewTag } from './removals.js';
 import type { WantedTag } from './repeat.js';
 
+/** A recorded tag, and where it is. Its reference is as reports print it. */
+export interface PlacedTag extends RecordedTag {
+  readonly address: Address;
+}
+
 /** What an undo has to do. */
 export interface Task {
   /** Tags that the recorded run has moved, or may have. */
-  readonly moved: readonly RecordedTag[];
-  readonly unmoved: readonly RecordedTag[];
+  readonly moved: readonly PlacedTag[];
+  readonly unmoved: readonly PlacedTag[];
   readonly steps: readonly Step[];
   readonly removals: readonly NewTag[];
 }
 
 /** What undoing a receipt comes to. */
 export function taskOf({ predicate }: RecordedTags, deleteNewTags: boolean): Task {
-  const tags = predicate.tags.map((tag) => ({ ...tag, reference: printedReference(tag.reference) }));
+  const tags = predicate.tags.map((tag) => {
+    const address = parseAddress(tag.reference);
+    return { ...tag, address, reference: address.reference };
+  });
   const isMoved = ({ changed, unsure }: RecordedTag): boolean => changed || unsure === true;
   const moved = tags.filter(isMoved);
   return {
     moved,
     unmoved: tags.filter((tag) => !isMoved(tag)),
     steps: stepsOf(moved),
-    removals: moved.flatMap(({ reference, digest, previous }) => {
-      return deleteNewTags && previous === null && digest !== null ? [{ reference, digest }] : [];
+    removals: moved.flatMap(({ address, reference, digest, previous }) => {
+      return deleteNewTags && previous === null && digest !== null ? [{ address, reference, digest }] : [];
     }),
   };
 }
@@ -39,28 +47,18 @@ export function recordedOf({ steps, removals }: Task): readonly WantedTag[] {
 
 /** One image to go back to, and the tags of its repository that were it. */
 export interface Step {
-  readonly source: string;
-  readonly tags: RecordedTag[];
+  readonly source: Address;
+  readonly tags: PlacedTag[];
 }
 
-function stepsOf(tags: readonly RecordedTag[]): readonly Step[] {
+function stepsOf(tags: readonly PlacedTag[]): readonly Step[] {
   const steps = new Map<string, Step>();
   for (const tag of tags) {
     if (typeof tag.previous !== 'string') continue;
-    const source = inSameRepository(tag.reference, tag.previous);
-    const step = steps.get(source);
-    if (step === undefined) steps.set(source, { source, tags: [tag] });
+    const source = tag.address.named({ digest: parseDigest(tag.previous) });
+    const step = steps.get(source.toString());
+    if (step === undefined) steps.set(source.toString(), { source, tags: [tag] });
     else step.tags.push(tag);
   }
   return [...steps.values()];
-}
-
-function inSameRepository(reference: string, text: string): string {
-  const digest = parseDigest(text);
-  const location = parseLocation(reference);
-  if (location.kind === 'layout') {
-    return formatLocation({ kind: 'layout', folder: location.folder, digest });
-  }
-  const { registry, repository } = location.reference;
-  return formatLocation({ kind: 'registry', reference: { registry, repository, digest } });
 }

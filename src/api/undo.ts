@@ -1,15 +1,14 @@
 import { emptyTargetReport, type CopyReport, type TargetReport } from '../copy/report.js';
 import { RegferryError } from '../errors.js';
 import { parseDigest } from '../spec/digest.js';
-import { parseLocation } from '../spec/location.js';
 import type { ApplyOptions } from './apply.js';
 import { CopyError, failureOf, runReported } from './copy.js';
 import { eitherSide } from './promote.js';
-import type { RecordedTag, RecordedTags } from './recorded.js';
+import type { RecordedTags } from './recorded.js';
 import { removeTags, type Removed } from './removals.js';
 import { checkRepeat } from './repeat.js';
 import { Session } from './session.js';
-import { recordedOf, taskOf, type Step, type Task } from './undo-task.js';
+import { recordedOf, taskOf, type PlacedTag, type Step, type Task } from './undo-task.js';
 
 /** Options of {@link undo}: how to reach the registries of the tags; what `source` and `target` say goes for both sides. */
 export interface UndoOptions extends ApplyOptions {
@@ -88,10 +87,10 @@ async function work(
 }
 
 /** A login goes to one registry, though each step is a call by itself. Throws E_USAGE. */
-async function refuseSharedLogin(tags: readonly RecordedTag[], options: ApplyOptions): Promise<void> {
+async function refuseSharedLogin(tags: readonly PlacedTag[], options: ApplyOptions): Promise<void> {
   const session = new Session(options);
   try {
-    session.checkTargets(tags.map(({ reference }) => parseLocation(reference)));
+    session.checkTargets(tags.map(({ address }) => address));
   } finally {
     await session.close();
   }
@@ -113,16 +112,12 @@ async function takeAll(
 }
 
 async function take(step: Step, options: ApplyOptions, dryRun: boolean): Promise<CopyReport> {
-  const references = step.tags.map(({ reference }) => reference);
-  const bound = new Map(
-    step.tags.map(
-      ({ reference, digest }) =>
-        [reference, { is: digest === null ? null : parseDigest(digest), orDone: true }] as const,
-    ),
-  );
-  const mode = { dryRun, allOrNothing: true, bound };
+  const wanted = step.tags.map(({ address, digest }) => ({
+    address: address.named({ tag: address.tag }),
+    guard: { is: digest === null ? null : parseDigest(digest), orDone: true },
+  }));
   try {
-    return await runReported(step.source, references, options, mode);
+    return await runReported(step.source, wanted, options, { dryRun, allOrNothing: true });
   } catch (error) {
     if (!(error instanceof CopyError)) throw error;
     const { report } = error;
@@ -137,11 +132,11 @@ async function take(step: Step, options: ApplyOptions, dryRun: boolean): Promise
 
 function unreadable(step: Step, reference: string, cause: RegferryError): RegferryError {
   if (cause.code !== 'E_NOT_FOUND') return cause;
-  const message = `${reference} cannot be put back, and was left as it is: ${step.source} is gone`;
+  const message = `${reference} cannot be put back, and was left as it is: ${step.source.toString()} is gone`;
   return new RegferryError('E_NOT_FOUND', message, { side: 'target', cause });
 }
 
-function outcomeOf(tag: RecordedTag, outcomes: readonly TargetReport[], task: Task): TargetReport {
+function outcomeOf(tag: PlacedTag, outcomes: readonly TargetReport[], task: Task): TargetReport {
   const { reference, digest, previous } = tag;
   const found = outcomes.find((outcome) => outcome.reference === reference);
   if (found !== undefined) return found;
@@ -182,7 +177,7 @@ function failureOfUndo(report: CopyReport, { steps }: Task): RegferryError | und
 function sourceOf(steps: readonly Step[], reports: readonly Part[]): CopyReport['source'] {
   const only = reports.find(({ source }) => source !== undefined)?.source;
   if (steps.length === 1 && only !== undefined) return only;
-  return { reference: steps.map(({ source }) => source).join(', ') };
+  return { reference: steps.map(({ source }) => source.toString()).join(', ') };
 }
 
 function totalsOf(reports: readonly Part[]): Pick<CopyReport, 'requests' | 'retries' | 'durationMs'> {

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 
 import { runReported } from '../../src/api/copy.js';
-import type { SourceImage, TargetImage } from '../../src/api/images.js';
+import { addressOf, wantedOf, type SourceImage, type TargetImage } from '../../src/api/images.js';
 import type { CopyOptions } from '../../src/api/options.js';
 import type { SessionOptions } from '../../src/api/session.js';
 import type { CopyReport } from '../../src/copy/report.js';
@@ -38,7 +38,7 @@ export function copyAtOnce(
   options: RunOptions = {},
   waits: Waits = noWaits(),
 ): Promise<CopyReport> {
-  return runReported(source, target, { ...options, sleep: waits.sleep });
+  return runReported(addressOf(source), wantedOf(target), { ...options, sleep: waits.sleep });
 }
 
 /** The error that a promise rejects with. Throws if it does not, or with something that is not regferry's. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import { parseLocation, parseRepositoryLocation } from '../../../src/spec/location.js';
-import { misread } from '../../../src/spec/misread.js';
-import { refusal } from './outcome.js';
+import { misread } from '../../../src/place/misread.js';
+import { parseAddress, parseRepositoryAddress } from '../../../src/place/parse.js';
+import { refusal } from '../spec/outcome.js';
 
 describe('a text that can hardly be meant as an image', () => {
   it.each([
@@ -27,7 +27,7 @@ describe('a text that can hardly be meant as an image', () => {
     ['out/save.tgz', 'docker.io/out/save.tgz at Docker Hub'],
     ['./save.tar', 'archives are not read yet'],
   ])('is refused with what it may be: %s', (text, hint) => {
-    for (const parse of [parseLocation, parseRepositoryLocation]) {
+    for (const parse of [parseAddress, parseRepositoryAddress]) {
       const error = refusal(() => parse(text));
       expect(error.code).toBe('E_REFERENCE');
       expect(error.message).toContain(hint);
@@ -35,8 +35,8 @@ describe('a text that can hardly be meant as an image', () => {
   });
 
   it('repeats no password and no control character', () => {
-    expect(refusal(() => parseLocation('./ann:secret@x')).message).not.toContain('secret');
-    expect(refusal(() => parseLocation('./x\u001b[2J')).message).not.toContain('\u001b');
+    expect(refusal(() => parseAddress('./ann:secret@x')).message).not.toContain('secret');
+    expect(refusal(() => parseAddress('./x\u001b[2J')).message).not.toContain('\u001b');
   });
 
   it.each([
