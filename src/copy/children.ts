@@ -46,14 +46,22 @@ export class Children {
 
   async #manifest(descriptor: Descriptor, depth: number): Promise<void> {
     const { walk, member, readsEarly, bringNode } = this.#parts;
-    const node = await this.#looked(async () => {
+    const found = await this.#looked(async () => {
       member.asks(descriptor.digest);
-      const early = readsEarly ? walk.child(descriptor, depth) : undefined;
+      const early = readsEarly ? walk.entry(descriptor, depth) : undefined;
       early?.catch(() => undefined);
-      if (await this.#isThere(descriptor)) return undefined;
-      return early ?? walk.child(descriptor, depth);
+      if (await this.#isThere(descriptor)) return 'there';
+      return early ?? walk.entry(descriptor, depth);
     });
-    if (node !== undefined) await bringNode(node, depth);
+    if (found === 'there') return;
+    if (found !== undefined) {
+      await bringNode(found, depth);
+      return;
+    }
+    const question = questionOf(descriptor);
+    member.asks(question);
+    member.declines(descriptor.digest);
+    await this.#blob(descriptor, question);
   }
 
   /** Looks what there is to bring; where that fails, nothing more of it will be known. */
@@ -70,12 +78,13 @@ export class Children {
 
   /** An entry of a type that is not known has to be read before it is known what the target may have it as. */
   async #unknown(entry: Descriptor, depth: number): Promise<void> {
-    const { walk, tally, member, leavesOut, bringBlob, bringNode } = this.#parts;
-    const question = `entry ${entry.digest}`;
+    const { walk, member, leavesOut, bringNode } = this.#parts;
+    const question = questionOf(entry);
     member.asks(question);
     try {
       const found = await this.#looked(async () => {
-        const node = await walk.entry(entry, depth);
+        // What is left out, as foreign layers are, need not be there.
+        const node = leavesOut(entry) ? undefined : await walk.entry(entry, depth);
         const isThere = node !== undefined && (await this.#isThere(node.manifest.descriptor));
         return { node, isThere };
       });
@@ -84,13 +93,19 @@ export class Children {
         await bringNode(found.node, depth);
         return;
       }
-      tally.read(leavesOut(entry) ? [] : [entry]);
-      const brought = bringBlob(entry);
-      member.declines(question);
-      await brought;
+      await this.#blob(entry, question);
     } finally {
       member.declines(question);
     }
+  }
+
+  /** It is no manifest. The question is answered once the blob is asked for in its place. */
+  async #blob(entry: Descriptor, question: string): Promise<void> {
+    const { tally, member, leavesOut, bringBlob } = this.#parts;
+    tally.read(leavesOut(entry) ? [] : [entry]);
+    const brought = bringBlob(entry);
+    member.declines(question);
+    await brought;
   }
 
   /** True for a manifest that the target has, with all that is under it. */
@@ -104,4 +119,9 @@ export class Children {
     tally.manifest(descriptor, 'skipped');
     return true;
   }
+}
+
+/** What is asked of an entry, beside what is asked of the blob that it may be. */
+function questionOf({ digest }: Descriptor): string {
+  return `entry ${digest}`;
 }

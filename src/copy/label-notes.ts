@@ -1,7 +1,8 @@
 import type { ContentSource, Manifest } from '../content/store.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import type { ManifestView } from '../spec/manifest.js';
-import { cleanMediaType } from '../spec/media-types.js';
+import { knownType } from '../spec/manifest-type.js';
+import { cleanMediaType, isBlobType } from '../spec/media-types.js';
 import { printable } from '../spec/printable.js';
 import type { CopyEvent } from './events.js';
 
@@ -35,15 +36,19 @@ export class LabelNotes {
         ? 'which is not known; it is copied as it is, without what it may name'
         : `but it is ${mediaType}, and copied as that`;
     const isOther = (label: string | undefined): label is string => {
-      return label !== undefined && (view.kind === 'opaque' || cleanMediaType(label) !== mediaType);
+      return (
+        label !== undefined && label !== '' && (view.kind === 'opaque' || cleanMediaType(label) !== mediaType)
+      );
     };
     if (isOther(listed)) this.#tell(source, digest, `is listed as ${printable(listed, 120)}, ${is}`);
     if (isOther(called)) this.#tell(source, digest, `is called ${printable(called, 120)}, ${is}`);
   }
 
-  /** An entry of a type that is not known turned out to be a blob. */
+  /** An entry turned out to be a blob, which types of blobs say already. */
   blob(source: ContentSource, { digest, mediaType }: Descriptor): void {
-    const is = 'which is not known; it is no manifest, and copied as a blob';
+    if (isBlobType(mediaType)) return;
+    const known = knownType(mediaType) === undefined ? 'which is not known; it' : 'but it';
+    const is = `${known} is no manifest, and copied as a blob`;
     this.#tell(source, digest, `is listed as ${printable(mediaType, 120)}, ${is}`);
   }
 

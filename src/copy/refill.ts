@@ -23,7 +23,7 @@ export interface Refill extends Holding {
  */
 export async function refill(node: Node, refusal: RegferryError, filling: Refill): Promise<boolean> {
   const { walk, depth, leavesOut, starts, bringAgain, putChild, stop } = filling;
-  const entries = distinct(node.children);
+  const entries = distinct(node.children.filter((entry) => !leavesOut(entry)));
   const nodes = await Promise.all(entries.map((entry) => walk.entry(entry, depth)));
   const unlisted = entries.filter((_, at) => nodes[at] === undefined);
   const wanted = distinct([...node.blobs, ...unlisted].filter((blob) => !leavesOut(blob)));

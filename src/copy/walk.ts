@@ -1,14 +1,15 @@
 import type { ContentSource, Manifest, ManifestKey, Op } from '../content/store.js';
-import { readVerified } from '../content/verify.js';
 import { isRegferryError, RegferryError, withSide } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { DEPTH, MANIFEST_BYTES, NODES, TREE_BYTES } from '../spec/limits.js';
-import { blobsOf, childrenOf, viewManifest, type ManifestView } from '../spec/manifest.js';
+import { blobsOf, viewManifest, type ManifestView } from '../spec/manifest.js';
 import { callsItself, detectMediaType, knownType } from '../spec/manifest-type.js';
+import { isBlobType } from '../spec/media-types.js';
 import type { CopyJob } from './job.js';
 import type { LabelNotes } from './label-notes.js';
 import type { Lanes } from './lanes.js';
 import { printable } from '../spec/printable.js';
+import { readIfObject } from './read-if-object.js';
 import { refetching } from './refetching.js';
 import { resuming } from './resuming.js';
 
@@ -16,9 +17,9 @@ import { resuming } from './resuming.js';
 export interface Node {
   readonly manifest: Manifest;
   readonly view: ManifestView;
-  /** Manifests that it names, in order, and entries of types that are not known, which may be blobs. */
+  /** What it lists as an index, in order: manifests, as a rule, but what an entry is its bytes tell. */
   readonly children: readonly Descriptor[];
-  /** Blobs that it names: config, then layers. */
+  /** Blobs that it names as an image: config, then layers. */
   readonly blobs: readonly Descriptor[];
 }
 
@@ -30,7 +31,8 @@ export function nodeOf({ bytes, descriptor, label }: Manifest): Node {
   const mediaType = detectMediaType(bytes, descriptor.mediaType, label) ?? descriptor.mediaType;
   const view = viewManifest(bytes, mediaType);
   const manifest = { bytes, descriptor: { ...descriptor, mediaType } };
-  return { manifest, view, children: childrenOf(view), blobs: blobsOf(view) };
+  if (view.kind === 'index') return { manifest, view, children: view.manifests, blobs: [] };
+  return { manifest, view, children: [], blobs: blobsOf(view) };
 }
 
 /** What a walk may be given besides. */
@@ -55,7 +57,7 @@ export class Walk {
   readonly #op: Op;
   readonly #options: WalkOptions;
   readonly #nodes = new Map<string, Promise<Node>>();
-  /** Entries of unknown types: what they are, or that they are blobs. */
+  /** Entries of indexes: what they are, or that they are blobs. */
   readonly #entries = new Map<string, Promise<Node | undefined>>();
   /** Bytes of each manifest and blob that is known of. */
   readonly #sizes = new Map<string, number>();
@@ -94,17 +96,17 @@ export class Walk {
   }
 
   /**
-   * Reads what an index lists under a type that may not be known. What it is its bytes tell; undefined for a blob. The
-   * source is asked for it as a blob first: asked for a blob as a manifest, distribution answers 500.
+   * Reads what an index lists. What it is its bytes tell, whatever it is listed as; undefined for a blob. The source is asked
+   * for it as what it is listed as first, and as a blob where that is not known: asked for a blob as a manifest, distribution
+   * answers 500. A failure is for those who waited for it.
    */
   entry(descriptor: Descriptor, depth: number): Promise<Node | undefined> {
-    if (knownType(descriptor.mediaType) !== undefined) return this.child(descriptor, depth);
     let entry = this.#entries.get(descriptor.digest);
     if (entry !== undefined) return entry;
-    entry = this.#lanes
-      .check(() => this.#readAsBlob(descriptor))
-      .then((node) => this.#settle(node, descriptor, depth));
+    const isManifest = knownType(descriptor.mediaType) !== undefined;
+    entry = isManifest ? this.#manifestFirst(descriptor, depth) : this.#blobFirst(descriptor, depth);
     this.#entries.set(descriptor.digest, entry);
+    entry.catch(() => this.#entries.delete(descriptor.digest));
     return entry;
   }
 
@@ -130,36 +132,54 @@ export class Walk {
     return node;
   }
 
-  /** `unknown` where the source does not have it as a blob. */
-  async #readAsBlob(descriptor: Descriptor): Promise<Node | 'blob' | 'unknown'> {
-    if (descriptor.size > MANIFEST_BYTES) return 'blob';
-    const { resume = NO_REPEATS } = this.#options;
-    const open = resuming((options) => this.#source.open(descriptor, options), descriptor, resume);
-    const read = async (): Promise<Buffer> => readVerified(await open(this.#op), descriptor, MANIFEST_BYTES);
+  async #manifestFirst(descriptor: Descriptor, depth: number): Promise<Node | undefined> {
     try {
-      const bytes = await refetching(read, this.#op.signal);
-      const isManifest = detectMediaType(bytes) !== undefined || callsItself(bytes, descriptor.mediaType);
-      return isManifest ? this.#taken({ descriptor, bytes }, descriptor.mediaType) : 'blob';
+      return await this.child(descriptor, depth);
     } catch (error) {
-      if (isRegferryError(error) && error.status !== undefined && error.status >= 400) return 'unknown';
-      if (isRegferryError(error) && error.code === 'E_NOT_FOUND') return 'unknown';
-      throw withSide(error, 'source');
+      if (!isRegferryError(error) || error.code !== 'E_NOT_FOUND') throw error;
+      const found = await this.#lanes.check(() => this.#readAsBlob(descriptor));
+      if (isRegferryError(found)) throw error;
+      return this.#settled(found, descriptor);
     }
   }
 
-  #settle(
-    found: Node | 'blob' | 'unknown',
-    descriptor: Descriptor,
-    depth: number,
-  ): Promise<Node | undefined> {
-    if (found === 'unknown') return this.child(descriptor, depth);
+  async #blobFirst(descriptor: Descriptor, depth: number): Promise<Node | undefined> {
+    const found = await this.#lanes.check(() => this.#readAsBlob(descriptor));
+    if (!isRegferryError(found)) return this.#settled(found, descriptor);
+    try {
+      return await this.child(descriptor, depth);
+    } catch (error) {
+      throw isBlobType(descriptor.mediaType) ? found : error;
+    }
+  }
+
+  /** What the source has as a blob: a manifest, or none; or why it does not have it. */
+  async #readAsBlob(descriptor: Descriptor): Promise<Node | 'blob' | RegferryError> {
+    const { mediaType } = descriptor;
+    if (descriptor.size > MANIFEST_BYTES) return 'blob';
+    const { resume = NO_REPEATS } = this.#options;
+    const open = resuming((options) => this.#source.open(descriptor, options), descriptor, resume);
+    const read = async (): Promise<Buffer | undefined> => readIfObject(await open(this.#op), descriptor);
+    try {
+      const bytes = await refetching(read, this.#op.signal);
+      if (bytes === undefined) return 'blob';
+      const isNamed = !isBlobType(mediaType) && callsItself(bytes, mediaType);
+      const isManifest = detectMediaType(bytes) !== undefined || isNamed;
+      return isManifest ? this.#taken({ descriptor, bytes }, mediaType) : 'blob';
+    } catch (error) {
+      const failure = withSide(error, 'source', this.#op.signal);
+      if (failure.code === 'E_NOT_FOUND' || (failure.status ?? 0) >= 400) return failure;
+      throw failure;
+    }
+  }
+
+  #settled(found: Node | 'blob', descriptor: Descriptor): Node | undefined {
     if (found === 'blob') {
       this.#options.notes?.blob(this.#source, descriptor);
-      return Promise.resolve(undefined);
+      return undefined;
     }
-    const node = Promise.resolve(found);
-    this.#nodes.set(descriptor.digest, node);
-    return node;
+    this.#nodes.set(descriptor.digest, Promise.resolve(found));
+    return found;
   }
 
   #notKnown({ descriptor }: Manifest): RegferryError {

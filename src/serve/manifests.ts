@@ -2,7 +2,7 @@ import { JoinedBytes } from '../content/joined-bytes.js';
 import { isRegferryError } from '../errors.js';
 import { algorithmOf, digestOf, isDigest } from '../spec/digest.js';
 import type { Digest } from '../spec/digest.js';
-import { viewManifest, childrenOf, blobsOf } from '../spec/manifest.js';
+import { viewManifest, blobsOf } from '../spec/manifest.js';
 import type { ManifestView } from '../spec/manifest.js';
 import { detectMediaType, knownType } from '../spec/manifest-type.js';
 import { cleanMediaType, isForeignLayerType } from '../spec/media-types.js';
@@ -168,13 +168,14 @@ function examine(bytes: Buffer, contentType: string | undefined): { mediaType: s
 }
 
 async function checkNamed(repository: RepositoryStorage | undefined, view: ManifestView): Promise<void> {
-  for (const { digest, mediaType } of childrenOf(view)) {
+  // What an index lists may be either, whatever it is listed as.
+  for (const { digest, mediaType } of view.kind === 'index' ? view.manifests : []) {
+    if (isForeignLayerType(mediaType)) continue;
     if ((await repository?.manifest({ digest })) !== undefined) continue;
-    if (knownType(mediaType) !== undefined) throw unknownPart('manifest', digest);
-    // What is listed under a type that nobody knows may be a blob as well.
-    if ((await repository?.blobSize(digest)) === undefined) throw unknownPart('manifest or blob', digest);
+    const kind = knownType(mediaType) === undefined ? 'manifest or blob' : 'manifest';
+    if ((await repository?.blobSize(digest)) === undefined) throw unknownPart(kind, digest);
   }
-  for (const { digest, mediaType } of blobsOf(view)) {
+  for (const { digest, mediaType } of view.kind === 'index' ? [] : blobsOf(view)) {
     if (isForeignLayerType(mediaType)) continue;
     if ((await repository?.blobSize(digest)) === undefined) throw unknownPart('blob', digest);
   }

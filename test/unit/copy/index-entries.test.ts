@@ -2,6 +2,8 @@ import { Readable } from 'node:stream';
 
 import { describe, expect, it } from 'vitest';
 
+import { copy } from '../../../src/api/copy.js';
+import { MemoryStore } from '../../../src/content/memory-store.js';
 import { RegferryError } from '../../../src/errors.js';
 import { digestOf } from '../../../src/spec/digest.js';
 import { MANIFEST_BYTES } from '../../../src/spec/limits.js';
@@ -92,6 +94,11 @@ describe('an image that an index lists under another type', () => {
     'application/vnd.example.thing+json',
     'nonsense',
     OCI_INDEX,
+    OCI_LAYER_GZIP,
+    'application/vnd.oci.image.config.v1+json',
+    'application/vnd.docker.container.image.v1+json',
+    'application/vnd.in-toto+json',
+    'application/vnd.cncf.helm.config.v1+json',
   ])('%s is copied with all that it names, and that is noted once', async (type) => {
     const { report, failure, to, notes } = await copied(listing(type));
     expect(failure).toBeUndefined();
@@ -106,10 +113,35 @@ describe('an image that an index lists under another type', () => {
     expect(again.targets[0]).toMatchObject({ blobs: { copied: 0 }, manifests: { copied: 1, skipped: 1 } });
   });
 
-  it('is pushed with the type that it has, though the source serves it as a blob too', async () => {
-    const { report, to } = await copied(listing('application/octet-stream'), { blobs: [image.root.bytes] });
-    expect(report).toMatchObject({ blobs: { copied: 2 }, manifests: { copied: 2 } });
-    expect(to.memory.blob(image.root.descriptor.digest)).toBeUndefined();
+  it.each(['application/octet-stream', OCI_LAYER_GZIP])(
+    'is pushed with the type that it has, though the source serves it as a blob too: %s',
+    async (type) => {
+      const { report, to } = await copied(listing(type), { blobs: [image.root.bytes] });
+      expect(report).toMatchObject({ blobs: { copied: 2 }, manifests: { copied: 2 } });
+      expect(to.memory.blob(image.root.descriptor.digest)).toBeUndefined();
+    },
+  );
+
+  it('is found for its platform, though it is listed as a configuration', async () => {
+    const platform = { os: 'linux', architecture: 'arm64' };
+    const mediaType = 'application/vnd.oci.image.config.v1+json';
+    const source = new MemoryStore();
+    await seed(source, indexOf([{ image, fields: { mediaType, platform } }]), '1');
+    const to = new MemoryStore();
+    await copy({ store: source, tag: '1' }, { store: to }, { platform: 'linux/arm64' });
+    expect(to.tagged('1')).toBe(image.root.descriptor.digest);
+    for (const digest of image.blobs.keys()) expect(to.blob(digest)).toBeDefined();
+  });
+});
+
+describe('a blob that an index lists as a manifest', () => {
+  it.each([OCI_MANIFEST, OCI_INDEX])('%s is copied as what it is, and that is noted', async (type) => {
+    const thing = Buffer.from('{"any":"bytes"}');
+    const { report, failure, to, notes } = await copied(listing(type, thing), { blobs: [thing] });
+    expect(failure).toBeUndefined();
+    expect(report).toMatchObject({ verified: 'bytes', blobs: { copied: 1 }, manifests: { copied: 1 } });
+    expect(to.memory.blob(digestOf(thing))).toEqual(thing);
+    expect(notes).toEqual([expect.stringContaining('but it is no manifest, and copied as a blob')]);
   });
 });
 
