@@ -102,7 +102,7 @@ function elsewhere(place: string, { repository }: Address): Hint | undefined {
     const other = parseRepositoryAddress(place);
     // `app:prod` beside `r.example.com/team/app:1` means the source's own repository, only shorter.
     if (repository.endsWith(`/${place}`) || repository === other.repository) return undefined;
-    return { code: 'promote-to', repository: place };
+    return { code: 'promote-to', repository: other.repository };
   } catch {
     return undefined;
   }

@@ -16,8 +16,14 @@ export const LAYOUT_VERSION = '1.0.0';
 const MARKER_BYTES = 4096;
 const MARKER_NAMES = namesOf('imageLayoutVersion');
 
-/** File systems of the kernel's own, /proc and /sys, which say that root may write and take no folder all the same. */
-const kernelFileSystems: readonly number[] = [0x9fa0, 0x62656572];
+/**
+ * File systems of the kernel's own, which say that root may write and take no folder all the same: those of /proc, /sys and
+ * what is mounted below it, /dev/pts, /dev/mqueue. https://github.com/torvalds/linux/blob/v6.6/include/uapi/linux/magic.h
+ */
+const kernelFileSystems: readonly number[] = [
+  0x9fa0, 0x62656572, 0x1cd1, 0x27e0eb, 0x63677270, 0x64626720, 0x74726163, 0x73636673, 0xf97cff8c,
+  0xcafe4a11, 0x6165676c, 0x62656570, 0xde5e81e4, 0x19800202, 0x42494e4d, 0x6e736673, 0x65735543,
+];
 
 /**
  * Looks at a folder that is to be a copy's target, and writes nothing: whatever would keep a copy from beginning to write

@@ -32,12 +32,13 @@ export async function askPlainly(host: string, port: number, signal: AbortSignal
   }
 }
 
-/** The first bytes, up to the end of the headers where there is one. */
+/** The first bytes, up to the end of the headers where there is one. Interim answers (1xx) are passed over. */
 async function headOf(socket: Socket): Promise<string> {
   const pieces: AsyncIterable<Buffer> = socket;
   let head = '';
   for await (const piece of pieces) {
     head += piece.toString('latin1');
+    head = head.replace(/^(?:HTTP\/1\.[01] 1\d\d\b[^]*?\r\n\r\n)+/, '');
     if (head.includes('\r\n\r\n') || head.length > HEADER_SIZE_LIMIT) break;
   }
   return head;

@@ -1,7 +1,7 @@
 /** Ends of the names of archives. */
 const ARCHIVE = /\.(?:tgz|tbz2?|txz|tzst|tar(?:\.(?:gz|bz2|xz|zst|lz4))?)$/i;
 /** Paths as shells and people write them; no image begins like that. */
-const PATH = /^(?:file:|\.{1,2}(?:[/\\]|$)|[/\\~]|[A-Za-z]:[/\\])/;
+const PATH = /^(?:file:|\.{1,2}(?:[/\\]|$)|[/\\~]|[A-Za-z]:[/\\]|(?!localhost\/)[^:@.]+\/$)/;
 
 /**
  * Why a text that was given for an image in a registry can hardly be meant as one, and what it may be meant for: a path, an

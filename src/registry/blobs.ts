@@ -14,8 +14,9 @@ import { isWebPage } from './web-page.js';
 
 /**
  * HEAD of a blob (spec end-2). True only for a 200 whose Content-Length, where there is one, is the descriptor's size.
- * With `retry` false it is asked once only. A refusal counts as "unknown, so upload it": any 4xx but a 401 of the registry
- * itself and what asks to wait (Artifactory answers 403 for absent blobs, a storage whose links are signed for GET 400 or 403).
+ * With `retry` false it is asked once only. What is neither that nor asks to wait counts as "unknown, so upload it"
+ * (Artifactory answers 403 for absent blobs, a storage whose links are signed for GET 400 or 403): the upload is then
+ * refused where HEAD was right. But for a 401 of the registry itself, which a login was tried for.
  */
 export async function hasBlob(
   context: RepositoryContext,
@@ -38,7 +39,7 @@ export async function hasBlob(
     if (!isWebPage(response)) return true;
   }
   const { status } = response;
-  if (status === 501 || (status >= 400 && status < 500 && !isRetryableStatus(status))) return false;
+  if (status !== 200 && !isRetryableStatus(status)) return false;
   throw await context.client.failure(response, 'HEAD', op);
 }
 

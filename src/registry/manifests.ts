@@ -43,8 +43,7 @@ export async function resolveManifest(
     await response.discard();
     const found = descriptorOf(response, key);
     if (found !== undefined) return found;
-    if (isRetryableStatus(status) || status === 505)
-      throw await context.client.failure(response, 'HEAD', options);
+    if (isRetryableStatus(status)) throw await context.client.failure(response, 'HEAD', options);
     if (status === 404 && (await isBelieved(context, response, options))) return undefined;
   }
   if (certainty === 'hint' && status >= 400 && !lacksHead(status)) return undefined;

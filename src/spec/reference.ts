@@ -143,6 +143,8 @@ function parseTagPart(tag: string, text: string): string {
 }
 
 function parseDigestPart(digest: string, text: string): Digest {
+  if (digest.includes('/'))
+    throw bad(text, 'a user name or password in front of an @ does not belong in it: leave them out');
   if (digest === '' || !/^[a-z0-9+._-]+:[^/]/i.test(digest))
     throw bad(text, 'a digest like sha256:… must follow the @');
   return parseDigest(digest);

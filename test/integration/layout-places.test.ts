@@ -62,6 +62,7 @@ describe('a plan and a copy agree on a target that is', () => {
     ['a name that is too long', (path) => join(path, 'x'.repeat(300))],
     ['a folder with other things in it', () => root],
     ['in a file system of the kernel', () => '/proc/nope/x'],
+    ['in that of its terminals', () => '/dev/pts/x'],
   ])('%s: both are refused, before anything is asked', async (_, prepare) => {
     writeFileSync(join(root, 'other'), '');
     await refusedAlike(prepare(join(root, 'target')));

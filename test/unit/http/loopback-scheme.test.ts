@@ -43,6 +43,12 @@ describe('a port of this machine that is silent to TLS', () => {
     expect(await loopbackSpeaksTls('127.0.0.1', port, limits)).toBe(false);
   });
 
+  it('speaks http though interim answers come first, which nobody asked for', async () => {
+    const interim = 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n';
+    const { port } = await listenRaw(patient(interim + registry));
+    expect(await loopbackSpeaksTls('127.0.0.1', port, limits)).toBe(false);
+  });
+
   it('is asked for nothing but what a stranger may ask', async () => {
     let request = '';
     const { port } = await listenRaw((socket) => {

@@ -16,6 +16,7 @@ describe('a text that can hardly be meant as an image', () => {
     ['./sk:v1', 'did you mean oci:./sk:v1?'],
     ['../x', 'did you mean oci:../x?'],
     ['.', 'did you mean oci:.?'],
+    ['sk/', 'did you mean oci:sk/?'],
     ['/srv/out', 'did you mean oci:/srv/out?'],
     ['~/x', 'did you mean oci:$HOME/x?'],
     ['C:\\x', 'did you mean oci:C:/x?'],

@@ -54,7 +54,7 @@ describe('a blob that is looked for', () => {
     expect(await repository.has(descriptor)).toBe(true);
   });
 
-  it.each([400, 403, 405, 409, 410, 501])(
+  it.each([202, 204, 206, 300, 304, 400, 403, 405, 409, 410, 501, 505])(
     'counts as absent after a %i, which may mean that it is',
     async (status) => {
       const { repository } = await holding({}, answer(status));

@@ -65,7 +65,7 @@ describe('a manifest that is looked up', () => {
     expect(requestsOf(registry)).toEqual(['HEAD 404', 'HEAD 404']);
   });
 
-  it.each([405, 501])('is read where HEAD is answered with %i', async (status) => {
+  it.each([204, 304, 405, 501, 505])('is read where HEAD is answered with %i', async (status) => {
     const { registry, repository } = await holding(root, { method: 'HEAD' }, answer(status));
     expect(await repository.resolve({ tag: '1' })).toEqual(root.descriptor);
     expect(await repository.resolve({ tag: '2' })).toBeUndefined();

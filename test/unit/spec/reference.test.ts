@@ -177,6 +177,12 @@ describe('parseReference', () => {
     expect(refusal(() => parseReference(text)).message).not.toMatch(/can|ary/);
   });
 
+  test('says that a login does not belong in it', () => {
+    const error = refusal(() => parseReference('ann:canary@127.0.0.1:5000/app:1'));
+    expect(error.message).toContain('does not belong in it');
+    expect(error.message).not.toContain('canary');
+  });
+
   test('does not pass terminal escapes on', () => {
     expect(refusal(() => parseReference('\u001b[31mred\u202e')).message).not.toMatch(/[\u001b\u202e]/);
   });
