@@ -33,7 +33,7 @@ export class Needles {
   /** Adds a secret. With `whole` no part of it is taken for it. */
   add(secret: string, whole: boolean): void {
     for (const text of new Set([secret, Buffer.from(secret).toString('latin1')])) {
-      const plain = unbroken(visible(text)).text;
+      const plain = lowerCased(unbroken(visible(text)).text);
       if (plain.length < SHORTEST) continue;
       if (isWord(plain)) this.#words.push(plain);
       else if (plain.length < PIECE) this.#anywhere.push(plain);
@@ -49,7 +49,8 @@ export class Needles {
       const found = [
         ...this.#findWords(reading.text).map((span) => placeOf(reading, ...span)),
         ...this.#findLong(joined.text).map((span) => placeOf(joined, ...span)),
-        ...this.#findEncoded(joined).map((span) => placeOf(joined, ...span)),
+        ...this.#findBase64(joined).map((span) => placeOf(joined, ...span)),
+        ...this.#findHex(joined).map((span) => placeOf(joined, ...span)),
       ];
       for (const span of found) spans.push(span);
     }
@@ -69,7 +70,8 @@ export class Needles {
     }
   }
 
-  #findWords(text: string): Span[] {
+  #findWords(given: string): Span[] {
+    const text = lowerCased(given);
     const isPart = (character: string | undefined): boolean =>
       character !== undefined && /[A-Za-z0-9]/.test(character);
     return this.#words.flatMap((word) =>
@@ -77,14 +79,15 @@ export class Needles {
     );
   }
 
-  #findLong(text: string): Span[] {
+  #findLong(given: string): Span[] {
+    const text = lowerCased(given);
     const spans = this.#anywhere.flatMap((needle) => occurrences(text, needle));
     if (this.#pieces.size === 0) return spans;
     for (let index = 0; index + PIECE <= text.length; index += 1) {
       for (const { needle, at } of this.#pieces.get(text.slice(index, index + PIECE)) ?? []) {
         const span = grown(text, index, needle.text, at);
         const length = span[1] - span[0];
-        if (length === needle.text.length || (needle.divisible && isRandom(text.slice(...span)))) {
+        if (length === needle.text.length || (needle.divisible && isRandom(given.slice(...span)))) {
           spans.push(span);
         }
       }
@@ -92,25 +95,42 @@ export class Needles {
     return spans;
   }
 
+  /** What is hexadecimal, from either half of its bytes on. */
+  #findHex({ text }: Reading): Span[] {
+    const spans: Span[] = [];
+    for (const match of text.matchAll(/[0-9A-Fa-f]{8,}/g)) {
+      const run = match[0].slice(0, LONGEST_RUN);
+      for (const skip of [0, 1]) {
+        const start = match.index + skip;
+        for (const [from, to] of this.#findDecoded(Buffer.from(run.slice(skip), 'hex'))) {
+          spans.push([start + from * 2, start + to * 2]);
+        }
+      }
+    }
+    return spans;
+  }
+
   /** What is base64, at each of the places where it may begin in a run of its characters. */
-  #findEncoded({ text }: Reading): Span[] {
+  #findBase64({ text }: Reading): Span[] {
     const spans: Span[] = [];
     for (const match of text.matchAll(/[A-Za-z0-9+/_-]{6,}/g)) {
       const run = match[0].slice(0, LONGEST_RUN);
       for (let skip = 0; skip < 4 && skip < run.length; skip += 1) {
-        const decoded = { text: Buffer.from(run.slice(skip), 'base64').toString('latin1') };
-        const joined = unbroken(decoded);
-        const found = [
-          ...this.#findWords(decoded.text),
-          ...this.#findLong(joined.text).map((span) => placeOf(joined, ...span)),
-        ];
         const start = match.index + skip;
-        for (const [from, to] of found) {
+        for (const [from, to] of this.#findDecoded(Buffer.from(run.slice(skip), 'base64'))) {
           spans.push([start + Math.floor((from * 4) / 3), start + Math.ceil((to * 4) / 3)]);
         }
       }
     }
     return spans;
+  }
+
+  /** In bytes that were decoded: from the first of them to behind the last. */
+  #findDecoded(bytes: Buffer): Span[] {
+    const decoded = { text: bytes.toString('latin1') };
+    const joined = unbroken(decoded);
+    const long = this.#findLong(joined.text).map((span) => placeOf(joined, ...span));
+    return [...this.#findWords(decoded.text), ...long];
   }
 }
 
@@ -143,7 +163,13 @@ function grown(text: string, index: number, needle: string, at: number): Span {
   return [index - before, index + after];
 }
 
-/** Parts of tokens look like it; words, which may be part of a password, do not. */
+/** Letters of the alphabet in lower case, and nothing else changed: each character stays in its place. */
+function lowerCased(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
+
+/** Parts of tokens look like it, and of passwords with signs; words, which may be part of a password, do not. */
 function isRandom(text: string): boolean {
+  if (/(?:[^\p{L}\p{N}\s._:/@-].*){2}/u.test(text)) return true;
   return /[0-9]/.test(text) ? /[A-Za-z]/.test(text) : /[a-z]/.test(text) && /[A-Z]/.test(text);
 }

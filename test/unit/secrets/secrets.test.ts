@@ -41,6 +41,13 @@ const spellings: readonly (readonly [string, (text: string) => string])[] = [
   ['in base64url', (text) => Buffer.from(text).toString('base64url')],
   ['in base64 in a URL', (text) => encodeURIComponent(base64(text))],
   ['in base64 in JSON', (text) => JSON.stringify({ auth: base64(`mia:${text}`) })],
+  ['in hexadecimal', (text) => Buffer.from(text).toString('hex')],
+  [
+    'in hexadecimal, in upper case, between others',
+    (text) => `0a${Buffer.from(text).toString('hex').toUpperCase()}0`,
+  ],
+  ['in upper case', (text) => text.replaceAll(/[a-z]/g, (letter) => letter.toUpperCase())],
+  ['in lower case', (text) => text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase())],
   ['with line ends in it', (text) => Array.from(text).join('\r\n')],
   ['with controls in it', (text) => Array.from(text).join('\u0000\u001b\u200b')],
   ['with a soft hyphen in it', (text) => `${text.slice(0, 3)}\u00ad${text.slice(3)}`],
@@ -79,6 +86,12 @@ describe('a secret is found', () => {
     expect(secrets.redact(`bad token ${token.slice(0, 40)}…`)).toBe('bad token REDACTED…');
     expect(secrets.redact(`…${token.slice(20)} is bad`)).toBe('…REDACTED is bad');
     expect(secrets.redact(`… ${token.slice(15, 45)} …`)).toBe('… REDACTED …');
+  });
+
+  it('as the first or last half of a password with signs in it', () => {
+    const secrets = holding('p"a&ss%/+ö\\wXy7rd<1>');
+    expect(secrets.redact('wrong: p"a&ss%/+ö\\w…')).toBe('wrong: REDACTED…');
+    expect(secrets.redact('wrong: …/+ö\\wXy7rd<1>!')).not.toContain('rd<1>');
   });
 
   it('with the user name in front of it, and as the header', () => {
