@@ -32,11 +32,14 @@ export type {
   SideOptions,
 } from './api/options.js';
 export type { BlobState, CopyEvent, RegferryEvent } from './copy/events.js';
-export type { BlobCounts, CopyPlan, CopyReport, TargetPlan, TargetReport } from './copy/report.js';
+export type { BlobCounts, CopyPlan, CopyReport, TargetPlan, TargetReport, Verified } from './copy/report.js';
 export type {
   Certainty,
   ContentSource,
   ContentTarget,
+  Hole,
+  Inspector,
+  LackingOptions,
   LeftOutName,
   Manifest,
   ManifestKey,

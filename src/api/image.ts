@@ -91,6 +91,8 @@ async function reading<T>(
 async function resolved(from: OpenedImage, signal: AbortSignal): Promise<Descriptor> {
   const { store, key } = from;
   // A HEAD that says "absent", or a type that nobody knows, says nothing more; the GET has the registry's own words.
+  // In a folder the manifest may be damaged, whatever index.json says of it.
+  if (store.place.kind === 'layout') return (await store.fetch(key, { signal })).descriptor;
   const found = await store.resolve(key, { signal, certainty: 'proved' });
   if (found !== undefined && knownType(found.mediaType) !== undefined) return found;
   return (await store.fetch(key, { signal })).descriptor;

@@ -1,4 +1,4 @@
-import type { BlobCounts, CopyReport, TargetReport } from '../copy/report.js';
+import type { BlobCounts, CopyReport, TargetReport, Verified } from '../copy/report.js';
 import { RegferryError, type ErrorCode } from '../errors.js';
 import { algorithmOf, encodedOf, parseDigest } from '../spec/digest.js';
 import { version } from '../version.js';
@@ -20,7 +20,7 @@ export interface HeldGuards extends Guards {
 /** One tag in a receipt. Where `error` is set, `digest` is what it was to be set to. */
 export interface ReceiptTag extends RecordedTag {
   /** What the registry said afterwards: the bytes were read back and hashed, or (nothing was written) its header was seen. */
-  readonly readBack?: { readonly digest: string; readonly by: 'bytes' | 'header' };
+  readonly readBack?: { readonly digest: string; readonly by: Verified };
   /** What moved for it; what several tags of a repository share counts at the first of them. */
   readonly moved: {
     readonly blobs: Readonly<BlobCounts>;
@@ -121,7 +121,7 @@ function subjectsOf({ targets, source }: CopyReport): Receipt['subject'] {
   });
 }
 
-type ProvedTarget = TargetReport & { readonly digest: string; readonly verified: 'bytes' | 'header' };
+type ProvedTarget = TargetReport & { readonly digest: string; readonly verified: Verified };
 
 function isProved(target: TargetReport): target is ProvedTarget {
   return target.error === undefined && target.verified !== undefined && target.digest !== undefined;

@@ -13,7 +13,7 @@ export function targetLine(target: TargetReport): string {
 /** What was done at one target, for a person: `copied 5 blobs (12.3 MB), mounted 0, skipped 2; 1 manifest; verified; 1.2 s, 10.3 MB/s`. */
 export function targetSummary(target: TargetReport, report: CopyReport): string {
   const name = report.targets.length > 1 ? `${target.reference}: ` : '';
-  if (!target.changed && target.verified === 'header') {
+  if (isUntouched(target)) {
     return `${name}already there, nothing to do; ${formatDuration(report.durationMs)}`;
   }
   const { blobs, bytes, manifests } = target;
@@ -21,7 +21,7 @@ export function targetSummary(target: TargetReport, report: CopyReport): string 
     `copied ${count(blobs.copied, 'blob')} (${formatBytes(bytes.copied)}), mounted ${blobs.mounted}, skipped ${blobs.skipped}`,
     ...(blobs.foreign > 0 ? [`${count(blobs.foreign, 'foreign blob')} left where they are`] : []),
     count(manifests.copied, 'manifest'),
-    ...(target.verified === 'bytes' ? ['verified'] : []),
+    ...verifiedText(target),
     timeAndRate(report.durationMs, bytes.copied),
   ];
   return `${name}${parts.join('; ')}`;
@@ -30,14 +30,26 @@ export function targetSummary(target: TargetReport, report: CopyReport): string 
 /** What was done to one tag, for a person: `was sha256:…, read back; copied 5 blobs (12.3 MB); 1.2 s`. */
 export function tagSummary(target: TargetReport, report: CopyReport): string {
   const name = report.targets.length > 1 ? `${target.reference}: ` : '';
-  if (!target.changed) return `${name}already there, nothing to do; ${formatDuration(report.durationMs)}`;
+  if (isUntouched(target)) return `${name}already there, nothing to do; ${formatDuration(report.durationMs)}`;
   const moved = movedText(target);
   const parts = [
-    `was ${previousText(target)}${target.verified === 'bytes' ? ', read back' : ''}`,
+    `was ${previousText(target)}${target.verified === undefined ? '' : ', read back'}`,
     ...(moved === '' ? [] : [moved]),
     timeAndRate(report.durationMs, target.bytes.copied),
   ];
   return `${name}${parts.join('; ')}`;
+}
+
+/** Nothing was written, neither a tag nor what it names. */
+function isUntouched({ changed, verified, blobs, manifests }: TargetReport): boolean {
+  if (changed) return false;
+  return verified === 'header' || (verified === 'presence' && blobs.copied + manifests.copied === 0);
+}
+
+/** Of a layout it is said that what was there already was not read. */
+function verifiedText({ verified }: TargetReport): readonly string[] {
+  if (verified === 'presence') return ['verified, what was there already by its size'];
+  return verified === 'bytes' ? ['verified'] : [];
 }
 
 /** How long it took, and at what rate where enough was copied to tell: `1.2 s, 10.3 MB/s`. */

@@ -6,6 +6,8 @@ import { isFileError } from './file-error.js';
 import { openLayout, type LayoutStore } from './layout-store.js';
 import type {
   ContentTarget,
+  Hole,
+  Inspector,
   Manifest,
   ManifestKey,
   Op,
@@ -25,6 +27,14 @@ import type {
 export class DeferredLayout implements ContentTarget {
   readonly place: Place;
   readonly metered = false;
+  /** What does not exist cannot be damaged. */
+  readonly inspector: Inspector = {
+    lacking: async (descriptor, options) => {
+      const store = await this.#opened;
+      return store?.inspector.lacking(descriptor, options) ?? [missing(descriptor)];
+    },
+    damaged: async (parts, op) => (await this.#opened)?.inspector.damaged(parts, op) ?? [],
+  };
   readonly #folder: string;
   readonly #signal: AbortSignal | undefined;
   #opened: Promise<LayoutStore> | undefined;
@@ -98,6 +108,10 @@ export class DeferredLayout implements ContentTarget {
     if (store !== undefined) return store;
     throw new RegferryError('E_NOT_FOUND', `${this.toString()} does not exist yet`);
   }
+}
+
+function missing(descriptor: Descriptor): Hole {
+  return { descriptor, kind: 'manifest', state: 'missing' };
 }
 
 /** The place was found to be usable before: what its file system refuses now was refused in the middle of the work. */

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 
 import { abortable } from './abortable.js';
-import { isRegferryError, RegferryError, throwIfAborted } from '../errors.js';
+import { RegferryError, throwIfAborted } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import type { Digest } from '../spec/digest.js';
 import { MANIFEST_BYTES } from '../spec/limits.js';
@@ -14,6 +14,7 @@ import { IndexWriter } from './layout-index-writer.js';
 import { namedImage, notInLayout, singleImage, type SingleImage } from './layout-image.js';
 import type { LayoutLock } from './layout-lock.js';
 import { withTag } from './layout-tagging.js';
+import { LayoutInspector, wrongSize } from './layout-whole.js';
 import type {
   ContentTarget,
   Manifest,
@@ -27,7 +28,7 @@ import type {
   PutOutcome,
   TagsOptions,
 } from './store.js';
-import { BlobVerifier, readVerified, verifiedBytes, type Expected } from './verify.js';
+import { BlobVerifier, isIntact, readVerified, verifiedBytes, type Expected } from './verify.js';
 
 /**
  * Opens an OCI image layout folder. The folder itself may be a link; nothing inside may be.
@@ -48,6 +49,7 @@ export async function openLayout(folder: string, options: OpenLayoutOptions): Pr
 export class LayoutStore implements ContentTarget {
   readonly place: Place;
   readonly metered = false;
+  readonly inspector: LayoutInspector;
   readonly #folder: string;
   readonly #files: LayoutFiles;
   readonly #indexes = new IndexCache();
@@ -61,6 +63,11 @@ export class LayoutStore implements ContentTarget {
     this.#files = files;
     this.#writer = new IndexWriter(files, this.#indexes);
     this.#lock = lock;
+    this.inspector = new LayoutInspector({
+      files,
+      index: () => this.#indexes.read(files),
+      read: (one, op) => this.#read(one.digest, sizeOf(one), op),
+    });
   }
 
   toString(): string {
@@ -86,13 +93,10 @@ export class LayoutStore implements ContentTarget {
     return singleImage(await this.#indexes.read(this.#files), this.toString());
   }
 
-  /** An entry of index.json whose blob is missing or of another size counts as absent, so that a copy repairs it. */
+  /** A tag is what index.json says that it is, be its manifest there or not; a digest is there with its size, or not. */
   async resolve(key: ManifestKey, op: Op = {}): Promise<Descriptor | undefined> {
     throwIfAborted(op.signal);
-    if ('tag' in key) {
-      const descriptor = namedImage(await this.#indexes.read(this.#files), this.toString(), key);
-      return descriptor !== undefined && (await this.has(descriptor, op)) ? descriptor : undefined;
-    }
+    if ('tag' in key) return namedImage(await this.#indexes.read(this.#files), this.toString(), key);
     const size = await this.#files.blobSize(key.digest);
     if (size === undefined || (sizeOf(key) ?? size) !== size) return undefined;
     if (key.mediaType !== undefined) return { mediaType: key.mediaType, digest: key.digest, size };
@@ -114,6 +118,9 @@ export class LayoutStore implements ContentTarget {
 
   async open(descriptor: Descriptor, options: OpenOptions = {}): Promise<Readable> {
     throwIfAborted(options.signal);
+    const found = await this.#files.blobSize(descriptor.digest);
+    const isOther = found !== undefined && found !== (sizeOf(descriptor) ?? found);
+    if (isOther) throw wrongSize(this.toString(), descriptor, found);
     const stream = await this.#files.openBlob(descriptor.digest, options.offset ?? 0);
     if (stream === undefined) throw this.#unknownBlob(descriptor.digest);
     return abortable(stream, options.signal);
@@ -217,16 +224,7 @@ export class LayoutStore implements ContentTarget {
     const stream = await this.#files.openBlob(expected.digest, 0);
     if (stream === undefined) return false;
     abortable(stream, op.signal);
-    const pieces: AsyncIterable<Uint8Array> = stream;
-    const verifier = new BlobVerifier(expected);
-    try {
-      for await (const piece of pieces) verifier.update(piece);
-      verifier.finish();
-      return true;
-    } catch (error) {
-      if (isRegferryError(error) && /^E_(SIZE|DIGEST)_MISMATCH$/.test(error.code)) return false;
-      throw error;
-    }
+    return await isIntact(stream, expected);
   }
 
   #writersLock(): LayoutLock {

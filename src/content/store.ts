@@ -86,6 +86,28 @@ export interface Place {
   readonly repository: string;
 }
 
+/** Something that a store should hold, and does not. */
+export interface Hole {
+  readonly descriptor: Descriptor;
+  readonly kind: 'manifest' | 'blob';
+  /** There is nothing, or something else in its place. */
+  readonly state: 'missing' | 'damaged';
+}
+
+/** Options of {@link Inspector.lacking}. */
+export interface LackingOptions extends Op {
+  /** The blobs of foreign layers should be there too. @default false */
+  readonly includeForeign?: boolean | undefined;
+}
+
+/** Looks whether a store holds what it should. Existence and size are looked at, and the bytes of manifests. */
+export interface Inspector {
+  /** What is missing or damaged of all that a manifest names, itself included, each once. */
+  lacking(root: Descriptor, options?: LackingOptions): Promise<readonly Hole[]>;
+  /** Which of these are damaged there, or missing although something that the store holds names them. */
+  damaged(parts: readonly Descriptor[], op?: Op): Promise<readonly Descriptor[]>;
+}
+
 /** One repository's content, for reading. */
 export interface ContentSource {
   readonly place: Place;
@@ -93,6 +115,11 @@ export interface ContentSource {
   readonly metered: boolean;
   /** The store that this one only stands in front of: what is written to either is in both. */
   readonly behind?: Pick<ContentSource, 'place' | 'behind'> | undefined;
+  /**
+   * For stores whose content may be damaged behind their backs, as files are. Absent where a manifest that is there is
+   * taken to be whole.
+   */
+  readonly inspector?: Inspector | undefined;
   /** The store and repository in words, for messages: `registry.example.com/app`, `oci:folder`. */
   toString(): string;
   /** Told that so many requests are about to be made at once, for stores that have to connect first. Never throws. */

@@ -1,4 +1,4 @@
-import { RegferryError } from '../errors.js';
+import { isRegferryError, RegferryError } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { algorithmOf, createDigester } from '../spec/digest.js';
 import { JoinedBytes } from './joined-bytes.js';
@@ -122,6 +122,19 @@ export async function readVerified(
   }
   verifier.finish();
   return bytes.toBuffer();
+}
+
+/** True when the bytes are those that a descriptor names. */
+export async function isIntact(stream: AsyncIterable<Uint8Array>, expected: Expected): Promise<boolean> {
+  const verifier = new BlobVerifier(expected);
+  try {
+    for await (const piece of stream) verifier.update(piece);
+    verifier.finish();
+    return true;
+  } catch (error) {
+    if (isRegferryError(error) && /^E_(SIZE|DIGEST)_MISMATCH$/.test(error.code)) return false;
+    throw error;
+  }
 }
 
 function overLimit(limit: number, what: string, digest?: string): RegferryError {

@@ -5,8 +5,11 @@ import type { ContentTally } from './content-tally.js';
 import type { Member } from './fan-out-member.js';
 import type { Lanes } from './lanes.js';
 import { ofPart } from './part.js';
-import { lookUp } from './tag-state.js';
+import { lookUp, type TagState } from './tag-state.js';
 import type { Node, Walk } from './walk.js';
+
+/** Puts the name of a part in front of what went wrong with it. */
+export type Naming = (error: unknown) => unknown;
 
 /** What bringing the entries of an index to one repository takes. */
 export interface ChildrenParts {
@@ -18,11 +21,13 @@ export interface ChildrenParts {
   readonly signal: AbortSignal;
   /** The repository is likely empty: children are read while it is asked. */
   readonly readsEarly: boolean;
+  /** True for what the target has, with all under it. Throws why that is not known. */
+  readonly isWhole: (found: TagState, child: Descriptor) => Promise<boolean>;
   /** True for a blob that is not to be copied. */
   readonly leavesOut: (blob: Descriptor) => boolean;
   readonly bringBlob: (blob: Descriptor) => Promise<void>;
-  /** Brings all that a child names, then the child. */
-  readonly bringNode: (node: Node, depth: number) => Promise<void>;
+  /** Brings all that a child names, then the child. What stops the others by a failure goes through `named` before. */
+  readonly bringNode: (node: Node, depth: number, named: Naming) => Promise<void>;
 }
 
 /** Brings the entries of indexes to one repository, unless it has them: each once is for the caller to see to. */
@@ -35,16 +40,17 @@ export class Children {
 
   /** Brings one entry. What goes wrong names the part and the index. */
   async bring(index: Node, entry: Descriptor, depth: number): Promise<void> {
+    const named: Naming = (error) => ofPart(error, entry, index);
     try {
       await (knownType(entry.mediaType) === undefined
-        ? this.#unknown(entry, depth)
-        : this.#manifest(entry, depth));
+        ? this.#unknown(entry, depth, named)
+        : this.#manifest(entry, depth, named));
     } catch (error) {
-      throw ofPart(error, entry, index);
+      throw named(error);
     }
   }
 
-  async #manifest(descriptor: Descriptor, depth: number): Promise<void> {
+  async #manifest(descriptor: Descriptor, depth: number, named: Naming): Promise<void> {
     const { walk, member, readsEarly, bringNode } = this.#parts;
     const found = await this.#looked(async () => {
       member.asks(descriptor.digest);
@@ -55,7 +61,7 @@ export class Children {
     });
     if (found === 'there') return;
     if (found !== undefined) {
-      await bringNode(found, depth);
+      await bringNode(found, depth, named);
       return;
     }
     const question = questionOf(descriptor);
@@ -77,7 +83,7 @@ export class Children {
   }
 
   /** An entry of a type that is not known has to be read before it is known what the target may have it as. */
-  async #unknown(entry: Descriptor, depth: number): Promise<void> {
+  async #unknown(entry: Descriptor, depth: number, named: Naming): Promise<void> {
     const { walk, member, leavesOut, bringNode } = this.#parts;
     const question = questionOf(entry);
     member.asks(question);
@@ -90,7 +96,7 @@ export class Children {
       });
       if (found.isThere) return;
       if (found.node !== undefined) {
-        await bringNode(found.node, depth);
+        await bringNode(found.node, depth, named);
         return;
       }
       await this.#blob(entry, question);
@@ -111,9 +117,11 @@ export class Children {
   /** True for a manifest that the target has, with all that is under it. */
   async #isThere(descriptor: Descriptor): Promise<boolean> {
     const { target, lanes, tally, member, signal } = this.#parts;
-    const found = await lanes.check(() => lookUp(target, descriptor, { signal }, 'hint'));
-    if (found.error !== undefined) throw found.error;
-    if (typeof found.previous !== 'string') return false;
+    const isWhole = await lanes.check(async () => {
+      const found = await lookUp(target, descriptor, { signal }, 'hint');
+      return this.#parts.isWhole(found, descriptor);
+    });
+    if (!isWhole) return false;
     tally.read([]);
     member.declines(descriptor.digest);
     tally.manifest(descriptor, 'skipped');

@@ -1,6 +1,7 @@
 import type { ContentTarget } from '../content/store.js';
 import type { BlobLedger } from './blob-ledger.js';
 import type { FanOut } from './fan-out.js';
+import type { Inspection } from './inspection.js';
 import type { CopyJob } from './job.js';
 import type { Lanes } from './lanes.js';
 import type { RepositoryMemory } from './repository-memory.js';
@@ -21,6 +22,7 @@ export interface Destination {
   readonly target: ContentTarget;
   readonly lanes: Lanes;
   readonly memory: RepositoryMemory;
+  readonly inspection: Inspection;
   /** The repository is likely empty, so that its uploads are opened at once and children read while it is asked. */
   readonly fresh: boolean;
 }

@@ -16,6 +16,7 @@ export class DryTarget implements ContentTarget {
   readonly place: Place;
   readonly metered: boolean;
   readonly behind: ContentTarget;
+  readonly inspector: ContentTarget['inspector'];
   readonly #target: ContentTarget;
 
   constructor(target: ContentTarget) {
@@ -23,6 +24,7 @@ export class DryTarget implements ContentTarget {
     this.behind = target;
     this.place = target.place;
     this.metered = target.metered;
+    this.inspector = target.inspector;
   }
 
   toString(): string {

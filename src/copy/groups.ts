@@ -43,7 +43,7 @@ async function copyEach(
     group.end();
   };
   const copy = async (group: TargetGroup): Promise<void> => {
-    if (head === undefined || !(await group.holds(head.digest))) return bring(group);
+    if (head === undefined || !(await group.holds(head))) return bring(group);
     done.push(group);
     group.unchanged(head.digest);
     group.end();
@@ -68,7 +68,7 @@ async function copyGuarded(
   const answers = `to answer before anything is written, ${why}`;
   if (head !== undefined) {
     const held: boolean[] = [];
-    await all(answers, async (group) => held.push(await group.holds(head.digest)));
+    await all(answers, async (group) => held.push(await group.holds(head)));
     if (!held.includes(false)) {
       for (const group of groups) group.unchanged(head.digest);
       return;

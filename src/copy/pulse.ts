@@ -1,4 +1,4 @@
-import type { ContentTarget, PutOptions } from '../content/store.js';
+import type { ContentTarget, Inspector, PutOptions } from '../content/store.js';
 import { isRegferryError } from '../errors.js';
 import type { Patience } from './patience.js';
 import { saysNothing } from './row-of-failures.js';
@@ -76,6 +76,7 @@ export function pulsing(target: ContentTarget, pulse: Pulse): ContentTarget {
     get doubtsMounts() {
       return target.doubtsMounts ?? false;
     },
+    inspector: target.inspector === undefined ? undefined : watching(target.inspector, pulse),
     doubtMounts: () => target.doubtMounts?.(),
     toString: () => target.toString(),
     prepare: (requests, op) => target.prepare?.(requests, op),
@@ -90,6 +91,13 @@ export function pulsing(target: ContentTarget, pulse: Pulse): ContentTarget {
     tag: (manifest, tag, op) => pulse.during(() => target.tag(manifest, tag, op)),
   };
   return watched;
+}
+
+function watching(inspector: Inspector, pulse: Pulse): Inspector {
+  return {
+    lacking: (root, options) => pulse.during(() => inspector.lacking(root, options)),
+    damaged: (parts, op) => pulse.during(() => inspector.damaged(parts, op)),
+  };
 }
 
 function beating(options: PutOptions, pulse: Pulse): PutOptions {

@@ -8,6 +8,13 @@ export interface BlobCounts {
   foreign: number;
 }
 
+/**
+ * How it is known that a reference has an image: `bytes` after a read-back of its manifest that was hashed here; `header`
+ * when nothing had to be written, by what the registry says. Of a layout, `bytes` when in this run all was written and
+ * hashed; `presence` when some or all was there: manifests were hashed, of blobs existence and size were looked at.
+ */
+export type Verified = 'bytes' | 'header' | 'presence';
+
 /** What happened at one target reference. */
 export interface TargetReport {
   /** `registry/repository:tag`, or `registry/repository` for an untagged push; `oci:folder:tag`. */
@@ -21,8 +28,8 @@ export interface TargetReport {
   blobs: BlobCounts;
   manifests: { copied: number; skipped: number };
   bytes: { copied: number; mounted: number; skipped: number };
-  /** `bytes` after a read-back that was hashed here; `header` when nothing had to be written. */
-  verified?: 'bytes' | 'header';
+  /** How it is known that the reference has the image. */
+  verified?: Verified;
   /** True when a write of the tag was sent, and it is not known whether it was done. */
   unsure?: boolean;
   /** Undo alone: the tag was absent before, and is left as it is. */
@@ -99,9 +106,9 @@ export interface CopyPlan {
 }
 
 /** Notes that a reference holds `digest` and was not written. */
-export function settle(report: TargetReport, digest: string, previous: string): void {
+export function settle(report: TargetReport, digest: string, verified: Verified): void {
   report.digest = digest;
-  report.previous = previous;
+  report.previous = digest;
   report.changed = false;
-  report.verified = 'header';
+  report.verified = verified;
 }

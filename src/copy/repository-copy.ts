@@ -3,11 +3,12 @@ import type { ContentTarget, PutOutcome } from '../content/store.js';
 import { throwIfAborted, type RegferryError } from '../errors.js';
 import { largestFirst, type Descriptor } from '../spec/descriptor.js';
 import { isForeignLayerType } from '../spec/media-types.js';
-import { Children } from './children.js';
+import { Children, type Naming } from './children.js';
 import { ContentTally, type ContentCounts, type Moved } from './content-tally.js';
 import type { Destination, Shared } from './destination.js';
 import type { Member } from './fan-out-member.js';
 import { gather } from './gather.js';
+import type { Inspection } from './inspection.js';
 import { SMALL_BYTES, type Lanes } from './lanes.js';
 import { linkedSignal } from './linked-signal.js';
 import { absent, missesContent } from './missing-content.js';
@@ -28,19 +29,21 @@ export class RepositoryCopy {
   readonly #target: ContentTarget;
   readonly #lanes: Lanes;
   readonly #memory: RepositoryMemory;
+  readonly #inspection: Inspection;
   readonly #member: Member;
   readonly #stop: (reason: unknown) => void;
   readonly #signal: AbortSignal;
   readonly #fresh: boolean;
   readonly #children: Children;
 
-  constructor(shared: Shared, { target, lanes, memory, fresh }: Destination) {
+  constructor(shared: Shared, { target, lanes, memory, inspection, fresh }: Destination) {
     const { job, keepGoing = false } = shared;
     const abort = new AbortController();
     this.#shared = shared;
     this.#target = target;
     this.#lanes = lanes;
     this.#memory = memory;
+    this.#inspection = inspection;
     this.#fresh = fresh;
     this.#stop = keepGoing ? () => undefined : (reason) => abort.abort(reason);
     this.#signal = keepGoing ? job.signal : linkedSignal(job.signal, abort.signal);
@@ -54,10 +57,12 @@ export class RepositoryCopy {
       member: this.#member,
       signal: this.#signal,
       readsEarly: fresh && !job.source.metered,
+      isWhole: (found, child) => inspection.isWhole(found, child),
       leavesOut: (blob) => this.#leavesOut(blob),
       bringBlob: (blob) => this.#blob(blob),
-      bringNode: async (node, depth) => {
-        await this.#named(node, depth);
+      bringNode: async (node, depth, named) => {
+        await this.#named(node, depth, named);
+        if (memory.isTrusted(node)) memory.trusts(node.manifest.descriptor);
         await this.#putChild(node, depth);
       },
     });
@@ -89,15 +94,21 @@ export class RepositoryCopy {
     }
   }
 
-  async #named(node: Node, depth: number): Promise<void> {
+  async #named(node: Node, depth: number, named: Naming = (error) => error): Promise<void> {
+    const wanted = node.blobs.filter((descriptor) => !this.#leavesOut(descriptor));
+    if (this.#target.inspector !== undefined)
+      await this.#inspection.tellDamaged([
+        ...wanted,
+        ...node.children.filter((one) => !this.#leavesOut(one)),
+      ]);
     // What is to be read at the source is asked for at the target first: time enough to connect.
     const reads = Math.min(node.blobs.length, this.#lanes.width);
     if (this.#fresh) this.#shared.job.source.prepare?.(reads, { signal: this.#signal });
     const blobs = [...node.blobs].sort(largestFirst).map((blob) => this.#blob(blob));
     const children = node.children.map((descriptor) => this.#child(node, descriptor, depth + 1));
-    this.#tally.read(node.blobs.filter((descriptor) => !this.#leavesOut(descriptor)));
+    this.#tally.read(wanted);
     this.#member.walked(node.manifest.descriptor.digest);
-    await gather([...children, ...blobs], this.#stop);
+    await gather([...children, ...blobs], (error) => this.#stop(named(error)));
   }
 
   #child(index: Node, entry: Descriptor, depth: number): Promise<void> {
@@ -120,7 +131,7 @@ export class RepositoryCopy {
       }
       this.#member.asks(descriptor.digest);
       const eager = this.#isEager(descriptor);
-      const there = !eager && (await this.#has(descriptor));
+      const there = !eager && !this.#memory.isTold(descriptor) && (await this.#has(descriptor));
       if (there)
         this.#shared.ledger.found(hostKey(this.#target), descriptor.digest, this.#target.place.repository);
       if (there) this.#member.declines(descriptor.digest);
@@ -144,7 +155,7 @@ export class RepositoryCopy {
 
   #count(descriptor: Descriptor, moved: Moved): void {
     if (moved === 'copied') this.#memory.copied(descriptor);
-    if (moved === 'skipped') this.#memory.found();
+    if (moved === 'skipped') this.#memory.found(descriptor);
     this.#tally.blob(descriptor, moved);
   }
 

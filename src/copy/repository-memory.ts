@@ -1,6 +1,7 @@
 import { repositoryKey, type Located } from '../content/identity.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { Extent } from './extent.js';
+import type { Node } from './walk.js';
 
 /**
  * What a run remembers of one target repository, whichever of its images asks: what was begun with each blob and child
@@ -15,6 +16,9 @@ export class RepositoryMemory {
   readonly #mounted = new Map<string, Descriptor>();
   #proving: Promise<unknown> = Promise.resolve();
   readonly #writes = new Map<string, Promise<unknown>>();
+  readonly #told = new Set<string>();
+  /** Blobs and manifests that were there, or name some that were: not all of them was read in this run. */
+  readonly #trusted = new Set<string>();
   #hasSome = false;
 
   /** True once the repository was found to hold a blob before this run brought it: it is not empty then. */
@@ -23,8 +27,31 @@ export class RepositoryMemory {
   }
 
   /** Notes that a blob was there already. */
-  found(): void {
+  found(blob: Descriptor): void {
     this.#hasSome = true;
+    this.trusts(blob);
+  }
+
+  /** Notes that a blob, or some of what is under a manifest, is taken to be there without being read. */
+  trusts({ digest }: Descriptor): void {
+    this.#trusted.add(digest);
+  }
+
+  /** True for a manifest of which something was taken to be there without being read. */
+  isTrusted({ manifest, blobs, children }: Pick<Node, 'manifest' | 'blobs' | 'children'>): boolean {
+    return [manifest.descriptor, ...blobs, ...children].some(({ digest }) => this.#trusted.has(digest));
+  }
+
+  /** True for what was told to be missing or damaged: its size proves nothing. */
+  isTold({ digest }: Descriptor): boolean {
+    return this.#told.has(digest);
+  }
+
+  /** True the first time that a digest is to be told of. */
+  tells(digest: string): boolean {
+    const isNew = !this.#told.has(digest);
+    this.#told.add(digest);
+    return isNew;
   }
 
   /**

@@ -1,14 +1,15 @@
-import { isSameRepository } from '../content/identity.js';
 import type { ContentTarget, Op } from '../content/store.js';
 import { RegferryError, throwIfAborted, withSide } from '../errors.js';
+import type { Descriptor } from '../spec/descriptor.js';
 import { gather } from './gather.js';
 import { brokenGuard, isSettledMeanwhile } from './guards.js';
 import { certaintyOf, isGuarded, type CopyTarget } from './job.js';
 import { prove, throughLane } from './prove.js';
-import { emptyTargetReport, settle, type TargetReport } from './report.js';
+import { emptyTargetReport, type TargetReport } from './report.js';
 import type { Shared } from './destination.js';
 import { RepositoryCopy } from './repository-copy.js';
 import type { RepositoryMemory } from './repository-memory.js';
+import { Inspection } from './inspection.js';
 import { sentWrite } from './sent-write.js';
 import { lookUp, tagState, type Entry, type TagState } from './tag-state.js';
 import type { Lanes } from './lanes.js';
@@ -20,6 +21,7 @@ export class TargetGroup {
   readonly #store: ContentTarget;
   readonly #lanes: Lanes;
   readonly #memory: RepositoryMemory;
+  readonly #inspection: Inspection;
   readonly #entries: Entry[];
   readonly #op: Op;
   readonly #states: Promise<void>;
@@ -36,6 +38,7 @@ export class TargetGroup {
     this.#store = targets[0].store;
     this.#lanes = lanes;
     this.#memory = memory;
+    this.#inspection = new Inspection(this.#store, memory, shared.job);
     this.#op = { signal: shared.job.signal };
     this.#entries = targets.map((target) => ({
       target,
@@ -59,18 +62,19 @@ export class TargetGroup {
     return this.#entries.find((entry) => entry.target === target)?.report;
   }
 
-  /** True when every tag is known to be `digest` already, and may be. */
-  async holds(digest: string): Promise<boolean> {
+  /** True when every tag is known to be this manifest already, and may be. */
+  async holds(root: Descriptor): Promise<boolean> {
     await this.#states;
-    return this.#entries.every(({ state, target }) => {
-      const isDone = target.tag !== undefined && state.error === undefined && state.previous === digest;
-      return isDone && brokenGuard(target, state, digest) === undefined;
-    });
+    for (const { state, target } of this.#entries) {
+      if (target.tag === undefined || !(await this.#inspection.isHeld(state, root))) return false;
+      if (brokenGuard(target, state, root.digest) !== undefined) return false;
+    }
+    return true;
   }
 
   /** Marks every reference as being there already. */
   unchanged(digest: string): void {
-    for (const { report } of this.#entries) settle(report, digest, digest);
+    for (const { report } of this.#entries) this.#inspection.settle(report, digest);
     this.#shared.fanOut.member(this.#store).leave();
   }
 
@@ -108,17 +112,17 @@ export class TargetGroup {
     }
     // An absent tag makes an empty repository likely, unless it is known to have others.
     const fresh = pending.every(({ report, target }) => report.previous === null && target.absent !== 'tag');
-    this.#content = new RepositoryCopy(this.#shared, {
+    const content = (this.#content = new RepositoryCopy(this.#shared, {
       target: this.#store,
       lanes: this.#lanes,
       memory: this.#memory,
+      inspection: this.#inspection,
       fresh,
+    }));
+    Object.assign(first.report, content.counts);
+    await this.#reporting(async () => {
+      if (await this.#inspection.needsContent(root)) await content.content(root);
     });
-    Object.assign(first.report, this.#content.counts);
-    const content = this.#content;
-    // The source's own repository holds everything already.
-    if (!isSameRepository(this.#store, this.#shared.job.source))
-      await this.#reporting(() => content.content(root));
   }
 
   /**
@@ -134,8 +138,7 @@ export class TargetGroup {
       try {
         if (isGuarded(this.#shared.job) && (await this.#isDone(root, entry))) continue;
         await this.#write(root, content, entry);
-        report.manifests.copied += 1;
-        report.changed = true;
+        await this.#inspection.count(report, root.manifest.descriptor);
         written.push(entry);
       } catch (error) {
         report.error = withSide(error, 'target', this.#op.signal);
@@ -179,37 +182,35 @@ export class TargetGroup {
   async #examineOne(entry: Entry, root: Node): Promise<void> {
     const { target, report } = entry;
     const { descriptor } = root.manifest;
-    const { digest } = descriptor;
-    const certainty = certaintyOf(this.#shared.job);
-    if (target.tag === undefined) entry.state = await lookUp(this.#store, descriptor, this.#op, certainty);
-    const guard = brokenGuard(target, entry.state, digest);
+    if (target.tag === undefined)
+      entry.state = await lookUp(this.#store, descriptor, this.#op, certaintyOf(this.#shared.job));
+    const guard = brokenGuard(target, entry.state, descriptor.digest);
     const previous = entry.state.error === undefined ? entry.state.previous : undefined;
     if (previous !== undefined) report.previous = previous;
     if (guard !== undefined || entry.state.error !== undefined) {
       report.error = withSide(guard ?? entry.state.error, 'target', this.#op.signal);
       return;
     }
-    if (previous === digest) settle(report, digest, previous);
+    if (!(await this.#inspection.isHeld(entry.state, descriptor))) return;
+    this.#inspection.settle(report, descriptor.digest);
   }
 
   #stateOf(target: CopyTarget): Promise<TagState> {
     return this.#lanes.check(() => tagState(target, this.#op, certaintyOf(this.#shared.job)));
   }
 
-  async #write(root: Node, content: RepositoryCopy, { target, report }: Entry): Promise<void> {
+  async #write(root: Node, content: RepositoryCopy, { target: { tag }, report }: Entry): Promise<void> {
     const { manifest } = root;
-    throwIfAborted(this.#shared.job.signal);
-    const { tag } = target;
+    const { job } = this.#shared;
+    throwIfAborted(job.signal);
     const write = (): Promise<void> =>
       tag === undefined
         ? this.#store.putManifest(manifest, { ...this.#op, root: true })
         : this.#store.tag(manifest, tag, this.#op);
     await content.publish(root, () => sentWrite(report, write));
     const { digest } = manifest.descriptor;
-    const { previous } = report;
-    const { job } = this.#shared;
-    if (tag === undefined || job.dryRun) return;
-    job.emit({ type: 'tagged', target: this.#store.toString(), tag, digest, previous });
+    if (tag === undefined || job.dryRun || report.previous === digest) return;
+    job.emit({ type: 'tagged', target: this.#store.toString(), tag, digest, previous: report.previous });
   }
 
   /**
@@ -221,7 +222,7 @@ export class TargetGroup {
     const state = await this.#stateOf(target);
     const { digest } = root.manifest.descriptor;
     if (!isSettledMeanwhile(target, report.previous, state, digest)) return false;
-    settle(report, digest, digest);
+    this.#inspection.settle(report, digest);
     return true;
   }
 
@@ -241,7 +242,7 @@ export class TargetGroup {
       });
     try {
       await this.#memory.reading(root.manifest.descriptor.digest, proof);
-      report.verified = 'bytes';
+      report.verified = this.#inspection.written(root);
     } catch (error) {
       report.error = withSide(error, 'target', this.#op.signal);
     }

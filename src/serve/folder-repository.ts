@@ -7,6 +7,7 @@ import type { LayoutLock } from '../content/layout-lock.js';
 import { withTag } from '../content/layout-tagging.js';
 import { LayoutUpload } from '../content/layout-upload.js';
 import type { Manifest, ManifestKey } from '../content/store.js';
+import { isIntact } from '../content/verify.js';
 import { RegferryError } from '../errors.js';
 import { algorithmOf, type Algorithm, type Digest } from '../spec/digest.js';
 import { knownType } from '../spec/manifest-type.js';
@@ -34,8 +35,11 @@ export class FolderRepository implements RepositoryStorage {
   }
 
   /** What is no plain file is no blob. */
-  async blobSize(digest: Digest): Promise<number | undefined> {
-    return await ifPlain(() => this.#files.blobSize(digest));
+  async blobSize(digest: Digest, declared?: number): Promise<number | undefined> {
+    const size = await ifPlain(() => this.#files.blobSize(digest));
+    if (size === undefined || size === (declared ?? size)) return size;
+    const stream = await this.#files.openBlob(digest, 0);
+    return stream !== undefined && (await isIntact(stream, { digest, size })) ? size : undefined;
   }
 
   async openBlob(digest: Digest, { start, end }: ByteRange): Promise<Readable> {

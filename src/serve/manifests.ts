@@ -169,15 +169,15 @@ function examine(bytes: Buffer, contentType: string | undefined): { mediaType: s
 
 async function checkNamed(repository: RepositoryStorage | undefined, view: ManifestView): Promise<void> {
   // What an index lists may be either, whatever it is listed as.
-  for (const { digest, mediaType } of view.kind === 'index' ? view.manifests : []) {
+  for (const { digest, mediaType, size } of view.kind === 'index' ? view.manifests : []) {
     if (isForeignLayerType(mediaType)) continue;
     if ((await repository?.manifest({ digest })) !== undefined) continue;
     const kind = knownType(mediaType) === undefined ? 'manifest or blob' : 'manifest';
-    if ((await repository?.blobSize(digest)) === undefined) throw unknownPart(kind, digest);
+    if ((await repository?.blobSize(digest, size)) === undefined) throw unknownPart(kind, digest);
   }
-  for (const { digest, mediaType } of view.kind === 'index' ? [] : blobsOf(view)) {
+  for (const { digest, mediaType, size } of view.kind === 'index' ? [] : blobsOf(view)) {
     if (isForeignLayerType(mediaType)) continue;
-    if ((await repository?.blobSize(digest)) === undefined) throw unknownPart('blob', digest);
+    if ((await repository?.blobSize(digest, size)) === undefined) throw unknownPart('blob', digest);
   }
 }
 

@@ -26,8 +26,11 @@ export interface RegistryStorage {
  * every reader, once its promise resolves.
  */
 export interface RepositoryStorage {
-  /** Size of a blob in bytes; undefined where it is not there. */
-  blobSize(digest: Digest): Promise<number | undefined>;
+  /**
+   * Size of a blob in bytes; undefined where it is not there. One that has another size than a manifest says is looked at,
+   * and is not there when it has other bytes.
+   */
+  blobSize(digest: Digest, declared?: number): Promise<number | undefined>;
   /** The bytes of a blob that is there, or a part of them. */
   openBlob(digest: Digest, range: ByteRange): Promise<Readable>;
   /** Starts to receive a blob, most likely of this algorithm. Nothing of it is visible until it was committed. */

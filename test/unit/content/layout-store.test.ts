@@ -238,8 +238,6 @@ describe('LayoutStore', () => {
     const nameless = { ...manifestOf('c').descriptor, annotations: { [REF_NAME]: 'x#y' } };
     const index = indexOf(store);
     writeIndex(store, { ...index, manifests: [...index.manifests, entry, nameless] });
-    expect(await store.resolve({ tag: '1.0' })).toBeUndefined(); // its blob is not there
-    await store.putManifest(manifestOf('b'));
     expect(await store.resolve({ tag: '1.0' })).toMatchObject({ digest });
     await expect(store.fetch({ tag: '2' })).rejects.toMatchObject({
       code: 'E_NOT_FOUND',
@@ -314,18 +312,22 @@ describe('LayoutStore', () => {
   });
 
   describe('with an index.json that lies', () => {
-    it('counts a tag whose manifest is missing or of another size as absent', async () => {
+    it('says what a tag is though its manifest is missing or of another size, and that it lacks that', async () => {
       const store = await writer();
-      const { digest } = manifestOf('a').descriptor;
+      const { descriptor } = manifestOf('a');
+      const { digest } = descriptor;
       await store.tag(manifestOf('a'), 'v1');
       writeFileSync(blobPath(store, digest), 'short');
-      expect(await store.resolve({ tag: 'v1' })).toBeUndefined();
+      expect(await store.resolve({ tag: 'v1' })).toMatchObject(descriptor);
+      const hole = { descriptor: { digest }, kind: 'manifest' };
+      expect(await store.inspector.lacking(descriptor)).toMatchObject([{ ...hole, state: 'damaged' }]);
       await expect(store.fetch({ tag: 'v1' })).rejects.toMatchObject({ code: 'E_SIZE_MISMATCH' });
       rmSync(blobPath(store, digest));
-      expect(await store.resolve({ tag: 'v1' })).toBeUndefined();
+      expect(await store.resolve({ tag: 'v1' })).toMatchObject(descriptor);
+      expect(await store.inspector.lacking(descriptor)).toMatchObject([{ ...hole, state: 'missing' }]);
       await expect(store.fetch({ tag: 'v1' })).rejects.toMatchObject({ code: 'E_NOT_FOUND', digest });
       await store.tag(manifestOf('a'), 'v1');
-      expect(await store.resolve({ tag: 'v1' })).toMatchObject(manifestOf('a').descriptor);
+      expect((await store.fetch({ tag: 'v1' })).bytes).toEqual(manifestOf('a').bytes);
     });
 
     it('does not give out a manifest whose bytes are wrong', async () => {
