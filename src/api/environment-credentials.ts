@@ -8,7 +8,6 @@ import { chainCredentials, staticCredentials, type CredentialProvider } from '..
 import { parseDockerConfig, type DockerConfig } from '../auth/docker-config.js';
 import type { LoginFile } from '../auth/login.js';
 import { RegferryError, isRegferryError } from '../errors.js';
-import { printable } from '../spec/printable.js';
 import { configFolder, dockerFolder } from './environment-home.js';
 
 const NO_HOME =
@@ -34,8 +33,8 @@ export function credentialFiles(environment: CredentialEnvironment): {
 } {
   const { env, home, onWarning } = environment;
   const helper = (suffix: string): CredentialHelper => credentialHelper(suffix, { env });
-  const provider = (config: DockerConfig): CredentialProvider =>
-    configCredentials(config, { helper, onWarning });
+  const provider = (config: DockerConfig, isNamed = false): CredentialProvider =>
+    configCredentials(config, { helper, onWarning, isNamed });
   const label = (path: string): string =>
     home !== undefined && path.startsWith(home + sep) ? `~${path.slice(home.length)}` : path;
 
@@ -46,8 +45,7 @@ export function credentialFiles(environment: CredentialEnvironment): {
       throw new RegferryError('E_CONFIG', `the credentials file ${label(only)} does not exist`);
     }
     return {
-      credentials:
-        config === undefined ? staticCredentials(undefined) : outspoken(provider(config), config, onWarning),
+      credentials: config === undefined ? staticCredentials(undefined) : provider(config, true),
       loginFile: { path: only, label: label(only), helper },
     };
   }
@@ -84,31 +82,6 @@ function tellOfNothing(env: CredentialEnvironment['env'], onWarning: (message: s
     ? 'which is a file: name the folder that config.json is in'
     : 'where there is no config.json';
   onWarning(`DOCKER_CONFIG names ${folder}, ${what}; going on without its logins`);
-}
-
-/** Tells once a registry that a file which was named has nothing for it: a misspelt name looks like a refusal otherwise. */
-function outspoken(
-  provider: CredentialProvider,
-  { file, auths, credHelpers }: DockerConfig,
-  onWarning: (message: string) => void,
-): CredentialProvider {
-  const told = new Set<string>();
-  return {
-    async credential(target, op) {
-      const found = await provider.credential(target, op);
-      if (found !== undefined || told.has(target.registry)) return found;
-      told.add(target.registry);
-      const known = [...new Set([...auths.keys(), ...credHelpers.keys()])];
-      const listed = known
-        .slice(0, 5)
-        .map((key) => printable(key, 100))
-        .join(', ');
-      const more = known.length > 5 ? ` and ${known.length - 5} more` : '';
-      const others = known.length === 0 ? 'it has no logins at all ("auths")' : `only for ${listed}${more}`;
-      onWarning(`${file} has no login for ${target.registry}: ${others}; going on without one`);
-      return undefined;
-    },
-  };
 }
 
 function dockerConfigFile(env: CredentialEnvironment['env'], home: string | undefined): string | undefined {

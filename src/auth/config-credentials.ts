@@ -1,5 +1,6 @@
 import type { Op } from '../content/store.js';
 import { isRegferryError, RegferryError } from '../errors.js';
+import { printable } from '../spec/printable.js';
 import { credentialHelper, type CredentialHelper, type HelperLogin } from './credential-helper.js';
 import {
   basicCredential,
@@ -7,16 +8,20 @@ import {
   type Credential,
   type CredentialProvider,
 } from './credentials.js';
-import { entryCredential, findEntry, findHelper, type DockerConfig } from './docker-config.js';
-import { storageKey } from './registry-key.js';
+import { entryCredential, findEntry, findHelper, helperKeys, type DockerConfig } from './docker-config.js';
 import { SingleFlight } from './single-flight.js';
 
 /** How a configuration's helpers are reached. */
 export interface ConfigCredentialsOptions {
   /** @default {@link credentialHelper} */
   readonly helper?: ((suffix: string) => CredentialHelper) | undefined;
-  /** Told once when the configured store fails for a registry that is not known to be kept there. */
+  /**
+   * Told once when the configured store fails for a registry that is not known to be kept there, and once a registry when
+   * the configuration names it, or was named itself, and there is no login for it.
+   */
   readonly onWarning?: ((message: string) => void) | undefined;
+  /** True where somebody has named this configuration, and expects something of it for every registry. @default false */
+  readonly isNamed?: boolean | undefined;
 }
 
 /**
@@ -28,9 +33,9 @@ export function configCredentials(
   config: DockerConfig,
   options: ConfigCredentialsOptions = {},
 ): CredentialProvider {
-  const ask = helperAsker(options.helper ?? credentialHelper);
-  let warned = false;
+  const ask = helperAsker(config, options.helper);
   const givenUp = new Set<string>();
+  const tellNone = teller(config, options);
   const fromStore = async (
     suffix: string,
     registry: string,
@@ -42,11 +47,9 @@ export function configCredentials(
       return toCredential(await ask(suffix, registry, op), `${config.file} (credsStore: ${suffix})`);
     } catch (error) {
       if (listed || !isHelperError(error)) throw inContext(error, registry, config, 'credsStore');
-      if (!warned)
-        options.onWarning?.(
-          `${error.message} (credsStore of ${config.file}); going on without its credentials`,
-        );
-      warned = true;
+      const where = `(credsStore of ${config.file})`;
+      if (givenUp.size === 0)
+        options.onWarning?.(`${error.message} ${where}; going on without its credentials`);
       givenUp.add(registry);
       return undefined;
     }
@@ -65,22 +68,70 @@ export function configCredentials(
       } else if (config.credsStore !== undefined) {
         found = await fromStore(config.credsStore, registry, entry !== undefined, op);
       }
-      return found ?? (entry === undefined ? undefined : entryCredential(entry, config.file));
+      found ??= entry === undefined ? undefined : entryCredential(entry, config.file);
+      if (found === undefined && !givenUp.has(registry)) tellNone(registry, named, entry !== undefined);
+      return found;
     },
   };
+}
+
+/** Most registries of a configuration that are told. */
+const LISTED = 5;
+
+/** Tells once a registry that there is no login for it, where one was to be expected. */
+function teller(
+  config: DockerConfig,
+  { onWarning, isNamed = false }: ConfigCredentialsOptions,
+): (registry: string, helper: string | undefined, isListed: boolean) => void {
+  const told = new Set<string>();
+  return (registry, helper, isListed) => {
+    const isExpected = isNamed || helper !== undefined || isListed;
+    if (!isExpected || told.has(registry)) return;
+    told.add(registry);
+    onWarning?.(`${whyNone(config, registry, helper, isListed)}; going on without one`);
+  };
+}
+
+/** What a configuration has instead of a login for a registry: a misspelt name looks like a refusal otherwise. */
+function whyNone(
+  { file, auths, credHelpers, credsStore }: DockerConfig,
+  registry: string,
+  helper: string | undefined,
+  isListed: boolean,
+): string {
+  if (helper !== undefined) {
+    return `${file} names docker-credential-${helper} for ${registry} (credHelpers), which has no login for it`;
+  }
+  const store = credsStore === undefined ? '' : `, nor has docker-credential-${credsStore} (credsStore)`;
+  if (isListed) return `${file} lists ${registry} ("auths"), but has no login for it${store}`;
+  const known = [...new Set([...auths.keys(), ...credHelpers.keys()])];
+  const listed = known.slice(0, LISTED).map((key) => printable(key, 100));
+  const more = known.length > LISTED ? ` and ${known.length - LISTED} more` : '';
+  const others =
+    known.length === 0 ? 'it has no logins at all ("auths")' : `only for ${listed.join(', ')}${more}`;
+  return `${file} has no login for ${registry}: ${others}${store}`;
 }
 
 type AskHelper = (suffix: string, registry: string, op: Op | undefined) => Promise<HelperLogin | undefined>;
 
 /** Asks each helper once for a registry: some take a second, and every repository of a registry asks. */
-function helperAsker(helper: (suffix: string) => CredentialHelper): AskHelper {
+function helperAsker(
+  config: DockerConfig,
+  helper: (suffix: string) => CredentialHelper = credentialHelper,
+): AskHelper {
   const flights = new SingleFlight<HelperLogin | undefined>();
   const answers = new Map<string, HelperLogin | undefined>();
   return async (suffix, registry, op) => {
-    const key = `${suffix} ${storageKey(registry)}`;
+    const keys = helperKeys(config, registry);
+    const key = [suffix, ...keys].join(' ');
     if (answers.has(key)) return answers.get(key);
-    const work = async (signal: AbortSignal): Promise<HelperLogin | undefined> =>
-      helper(suffix).get(storageKey(registry), { signal });
+    const work = async (signal: AbortSignal): Promise<HelperLogin | undefined> => {
+      for (const one of keys) {
+        const login = await helper(suffix).get(one, { signal });
+        if (login !== undefined) return login;
+      }
+      return undefined;
+    };
     const answer = await flights.run(key, work, op?.signal);
     answers.set(key, answer);
     return answer;

@@ -7,7 +7,7 @@ import {
   type Credential,
   type CredentialTarget,
 } from './credentials.js';
-import { parseRegistryKey, registryHost } from './registry-key.js';
+import { parseRegistryKey, registryHost, storageKey, type RegistryKey } from './registry-key.js';
 import { Secret } from './secret.js';
 
 /** One entry of `auths`; all of it is secret. */
@@ -99,7 +99,8 @@ export function findEntry(config: DockerConfig, target: CredentialTarget): Found
   const host = registryHost(target.registry);
   const own = [...config.auths]
     .map(([key, entry]) => ({ key, entry, ...parseRegistryKey(key) }))
-    .filter((candidate) => candidate.host === host);
+    .filter((candidate) => candidate.host === host)
+    .sort(spelledFirst(target.registry));
   const specific: FoundEntry[] = [];
   for (const path of repositoryPaths(target.repository)) {
     specific.push(...own.filter((candidate) => candidate.path === path));
@@ -117,10 +118,29 @@ function repositoryPaths(repository: string): string[] {
 /** The helper that `credHelpers` names for a registry. */
 export function findHelper(config: DockerConfig, registry: string): string | undefined {
   const host = registryHost(registry);
-  return [...config.credHelpers].find(([spelled]) => {
-    const key = parseRegistryKey(spelled);
-    return key.host === host && key.path === '';
-  })?.[1];
+  const named = [...config.credHelpers].map(([key, helper]) => ({ helper, ...parseRegistryKey(key) }));
+  const own = named.filter((key) => key.host === host && key.path === '');
+  return own.sort(spelledFirst(registry))[0]?.helper;
+}
+
+/**
+ * The names by which a helper may keep the login of a registry: as that is spelled, then as the file spells it otherwise,
+ * since whoever stored it there did so under that name.
+ */
+export function helperKeys(config: DockerConfig, registry: string): readonly string[] {
+  const own = storageKey(registry);
+  const host = registryHost(registry);
+  const others = [...config.auths.keys(), ...config.credHelpers.keys()].filter(
+    (key) => !key.includes('/') && key.toLowerCase() !== registry.toLowerCase() && registryHost(key) === host,
+  );
+  // Docker Hub has one name there, whatever it is called elsewhere.
+  return own === registry ? [...new Set([own, ...others])] : [own];
+}
+
+/** Puts what is spelled like this registry in front of other spellings of it. */
+function spelledFirst(registry: string): (a: RegistryKey, b: RegistryKey) => number {
+  const wanted = registry.toLowerCase();
+  return (a, b) => Number(b.spelled === wanted) - Number(a.spelled === wanted);
 }
 
 /**

@@ -7,7 +7,7 @@ import type { AuthorizerOptions } from './authorizer-options.js';
 import { readConfigFile, writeConfigFile } from './config-file.js';
 import { credentialHelper, type CredentialHelper } from './credential-helper.js';
 import { basicCredential, staticCredentials } from './credentials.js';
-import { findHelper, parseDockerConfig } from './docker-config.js';
+import { findHelper, helperKeys, parseDockerConfig } from './docker-config.js';
 import { parseRegistryKey, registryHost, storageKey } from './registry-key.js';
 import { Secret } from './secret.js';
 
@@ -99,9 +99,13 @@ export async function storeLogin(
 
 /** Removes a login from the file and from the helper that it names. False when there was none. Throws as {@link storeLogin}. */
 export async function removeLogin(file: LoginFile, registry: string, op: Op = {}): Promise<boolean> {
-  const { json, helper, auths } = readLoginFile(file, registry);
-  const erased =
-    helper !== undefined && (await (file.helper ?? credentialHelper)(helper).erase(storageKey(registry), op));
+  const { json, helper, keys, auths } = readLoginFile(file, registry);
+  let erased = false;
+  if (helper !== undefined) {
+    for (const key of keys) {
+      if (await (file.helper ?? credentialHelper)(helper).erase(key, op)) erased = true;
+    }
+  }
   const others = auths.filter(([name]) => !isKeyOf(name, registry));
   if (others.length === auths.length) return erased;
   await writeLoginFile(file, json, new Map(others));
@@ -117,6 +121,8 @@ function isKeyOf(name: string, registry: string): boolean {
 interface LoginFileContent {
   readonly json: ReadonlyMap<string, unknown>;
   readonly helper: string | undefined;
+  /** By what the helper may keep it. */
+  readonly keys: readonly string[];
   readonly auths: readonly (readonly [string, unknown])[];
 }
 
@@ -125,7 +131,8 @@ function readLoginFile(file: LoginFile, registry: string): LoginFileContent {
   const config = parseDockerConfig(text, file.label);
   const json = entriesOf(text.trim() === '' ? {} : JSON.parse(text.replace(/^\ufeff/, '')));
   const auths = entriesOf(new Map(json).get('auths') ?? {});
-  return { json: new Map(json), auths, helper: findHelper(config, registry) ?? config.credsStore };
+  const helper = findHelper(config, registry) ?? config.credsStore;
+  return { json: new Map(json), auths, helper, keys: helperKeys(config, registry) };
 }
 
 function entriesOf(value: unknown): [string, unknown][] {

@@ -1,20 +1,21 @@
+import { canonicalRegistry } from '../spec/reference.js';
+
 /** Docker Hub's key in credential files and stores. */
 const hubKey = 'https://index.docker.io/v1/';
 
-const hubHosts = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
-
 /** What a key of a credential file stands for. */
 export interface RegistryKey {
-  /** `host[:port]`, lower case; `docker.io` for every name of Docker Hub. */
+  /** `host[:port]` as {@link registryHost} gives it. */
   readonly host: string;
+  /** The host as it is spelled, in lower case: of two entries for one registry that with the same spelling counts. */
+  readonly spelled: string;
   /** Repository or the front part of one; empty for the whole registry. */
   readonly path: string;
 }
 
-/** `host[:port]` as it is compared: lower case, Docker Hub's names as one. The port is kept as it is spelled. */
+/** `host[:port]` as it is compared: what is the same registry is decided in {@link canonicalRegistry}, for logins too. */
 export function registryHost(registry: string): string {
-  const host = registry.toLowerCase();
-  return hubHosts.has(host) ? 'docker.io' : host;
+  return canonicalRegistry(registry);
 }
 
 /**
@@ -25,9 +26,10 @@ export function parseRegistryKey(key: string): RegistryKey {
   const scheme = /^https?:\/\//i.exec(key)?.[0] ?? '';
   const rest = key.slice(scheme.length);
   const slash = rest.indexOf('/');
-  const host = registryHost(slash === -1 ? rest : rest.slice(0, slash));
+  const spelled = (slash === -1 ? rest : rest.slice(0, slash)).toLowerCase();
   const path = slash === -1 ? '' : rest.slice(slash + 1).replace(/\/+$/, '');
-  return { host, path: scheme !== '' || path === 'v1' || path === 'v2' ? '' : path };
+  const host = registryHost(spelled);
+  return { host, spelled, path: scheme !== '' || path === 'v1' || path === 'v2' ? '' : path };
 }
 
 /** The key under which a login is stored: the host as it was spelled, or Docker Hub's. */

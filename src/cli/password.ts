@@ -40,10 +40,15 @@ async function readToEnd(stdin: Io['stdin'], option: string): Promise<string> {
     }
     chunks.push(bytes);
   }
-  const password = Buffer.concat(chunks)
-    .toString('utf8')
-    // Editors and shells of Windows put a byte order mark in front, which belongs to no password.
-    .replace(/^\ufeff|\r?\n$/g, '');
+  const password = textOf(Buffer.concat(chunks)).replace(/\r?\n$/, '');
   if (password === '') throw new RegferryError('E_USAGE', `${option}: standard input was empty`);
   return password;
+}
+
+/** Editors and shells of Windows put a byte order mark in front, which belongs to no password, and may write UTF-16. */
+function textOf(bytes: Buffer): string {
+  const [first = 0, second = 0] = bytes;
+  const isWide = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+  const encoding = !isWide ? 'utf-8' : first === 0xff ? 'utf-16le' : 'utf-16be';
+  return new TextDecoder(encoding).decode(bytes);
 }

@@ -47,7 +47,8 @@ export class PasswordFile {
    * `hashing` is closed with the file; by default it is a thread.
    */
   static parse(content: string, path: string, hashing: Hashing = new BcryptThread()): PasswordFile {
-    const users = content.split(/\r?\n/).flatMap((line, at) => {
+    const lines = content.replace(/^\ufeff/, '').split(/\r?\n/);
+    const users = lines.flatMap((line, at) => {
       return line.trim() === '' || line.startsWith('#') ? [] : [parseLine(line, `${path}, line ${at + 1}`)];
     });
     if (users.length === 0) throw refused(`${path} has no users; add one with htpasswd -B`);

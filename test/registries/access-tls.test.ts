@@ -144,7 +144,9 @@ requirePrograms(
     const { client } = certificates;
     const without = await copyTo(nginx, trust);
     expect(without.code).not.toBe(0);
-    expect(without.stderr).toMatch(/No required SSL certificate was sent/);
+    expect(without.stderr).toMatch(/No required SSL certificate was sent.*--to-cert-file and --to-key-file/);
+    const read = await commandLine(['tags', `${nginx.host}/app`, '--ca-file', certificates.ca]);
+    expect(read.stderr).toMatch(/No required SSL certificate was sent.* --cert-file and --key-file/);
     const pair = ['--to-cert-file', client.certificate, '--to-key-file', client.key];
     expect((await copyTo(nginx, [...trust, ...pair])).code).toBe(0);
     expect((await copyTo(nginx, [...trust, ...pair.slice(0, 2)])).code).toBe(2);

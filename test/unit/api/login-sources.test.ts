@@ -42,6 +42,14 @@ describe('a login source that was named and has nothing', () => {
     ]);
   });
 
+  it('says so where it names a helper that has none, once', async () => {
+    const path = file('store.json', JSON.stringify({ auths: { 'r.example': {} } }));
+    expect(await lookUp(path)).toEqual([
+      undefined,
+      '~/store.json lists r.example ("auths"), but has no login for it; going on without one',
+    ]);
+  });
+
   it('says so where it has no logins at all', async () => {
     const path = file('empty.json', '{"auth":{}}');
     expect(await lookUp(undefined, { REGISTRY_AUTH_FILE: path })).toEqual([

@@ -24,6 +24,11 @@ beforeAll(() => {
   program('empty', `printf '{"Username":"","Secret":""}'`);
   program('failing', `echo 'the keychain is locked: {"Secret":"canary/1"}'; exit 1`);
   program('noise', `echo "canary"`);
+  program('grumbling', `echo "vault: sealed, token=canary-42 is stale" >&2; exit 3`);
+  program('both', `echo "no luck"; echo "gcloud is not configured" >&2; exit 1`);
+  program('babbling', `yes "it is broken" | head -c 3000000 >&2; exit 1`);
+  program('blind', `echo '{"Username":"canary"'; echo "cannot decode the keyring" >&2`);
+  program('left', `sleep 30 >/dev/null & echo $! > "$0.pid"; echo "the daemon is gone" >&2; exit 1`);
   program('nosecret', `echo '{"Username":"canary"}'`);
   program('hanging', `echo $$ > "$0.pid"; exec sleep 60`);
   program('locked', `echo x >> "$0.count"; exit 1`);
@@ -85,6 +90,15 @@ describe('a credential helper', () => {
       'failing',
       'docker-credential-failing get failed (exit status 1): the keychain is locked: {"Secret":"REDACTED"}',
     ],
+    [
+      'grumbling',
+      'docker-credential-grumbling get failed (exit status 3): vault: sealed, token=REDACTED is stale',
+    ],
+    ['both', 'docker-credential-both get failed (exit status 1): no luck; gcloud is not configured'],
+    [
+      'blind',
+      'docker-credential-blind get answered with something that is not JSON: cannot decode the keyring',
+    ],
     ['noise', 'docker-credential-noise get answered with something that is not JSON'],
     ['nosecret', 'docker-credential-nosecret get answered without Username and Secret'],
     ['endless', 'docker-credential-endless get answered with too much'],
@@ -92,6 +106,17 @@ describe('a credential helper', () => {
     const error: unknown = await get(suffix).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'E_CREDENTIAL_HELPER', message });
     expect(inspect(error, { depth: 10 })).not.toContain('canary');
+  });
+
+  it('that says more than anybody reads is read to its end', async () => {
+    await expect(get('babbling', { timeoutMs: 20_000 })).rejects.toThrow(
+      /^docker-credential-babbling get failed \(exit status 1\): it is broken it is broken/,
+    );
+  });
+
+  it('that has failed is not waited for, whatever holds its standard error open', async () => {
+    await expect(get('left', { timeoutMs: 20_000 })).rejects.toThrow('the daemon is gone');
+    process.kill(Number(readFileSync(join(folder, 'docker-credential-left.pid'), 'utf8')), 'SIGKILL');
   });
 
   it('that hangs is killed', async () => {
@@ -206,6 +231,40 @@ describe('credentials of a configuration with helpers', () => {
     const found = provider({ credsStore: 'locked' });
     for (const repository of ['a', 'b']) await found.credential({ registry: 'r', repository });
     expect(readFileSync(join(folder, 'docker-credential-locked.count'), 'utf8')).toBe('x\n');
+  });
+
+  it.each([
+    [
+      { credHelpers: { r: 'none' } },
+      'names docker-credential-none for r (credHelpers), which has no login for it',
+    ],
+    [
+      { credsStore: 'none', auths: { r: {} } },
+      'lists r ("auths"), but has no login for it, nor has docker-credential-none (credsStore)',
+    ],
+    [{ auths: { r: {} } }, 'lists r ("auths"), but has no login for it'],
+  ])('that were to be expected and are not there are told, once: %j', async (config, words) => {
+    const found = provider(config);
+    for (const repository of ['a', 'b']) {
+      expect(await found.credential({ registry: 'r', repository })).toBeUndefined();
+    }
+    expect(warnings).toEqual([`~/.docker/config.json ${words}; going on without one`]);
+  });
+
+  it('that nobody expects are not missed', async () => {
+    const found = provider({ credsStore: 'none', auths: { other: {} } });
+    expect(await found.credential({ registry: 'r', repository: 'a' })).toBeUndefined();
+    expect(warnings).toEqual([]);
+  });
+
+  it('are asked for by the name under which the file has them, too', async () => {
+    program(
+      'only',
+      `read -r server; [ "$server" = "[::1]:5000" ] && printf '{"Username":"me","Secret":"pw"}' && exit 0; echo "credentials not found in native keychain"; exit 1`,
+    );
+    expect(
+      await find({ credsStore: 'only', auths: { '[::1]:5000': {} } }, '[0:0:0:0:0:0:0:1]:5000'),
+    ).toContain('basic pw');
   });
 
   it('are an error when the helper has an impossible name', async () => {

@@ -55,9 +55,36 @@ describe('the auths of a docker configuration', () => {
     const auths = { 'r.example': { auth: encode('a:1') }, 'r.example:5000': { auth: encode('b:2') } };
     expect(login({ auths }, 'r.example:5000')).toEqual(['b', '2']);
     expect(login({ auths }, 'R.example')).toEqual(['a', '1']);
-    for (const other of ['r.example:443', 'xr.example', 'r.example.org', 'example', 'r']) {
+    for (const other of ['r.example:444', 'xr.example', 'r.example.org', 'example', 'r']) {
       expect(login({ auths }, other)).toBeUndefined();
     }
+  });
+
+  it.each([
+    ['[::1]:5000', '[0:0:0:0:0:0:0:1]:5000'],
+    ['[::1]:5000', '[::0001]:05000'],
+    ['r.example', 'r.example:443'],
+    ['r.example:443', 'R.Example:0443'],
+    ['r.example', 'r.example:0443'],
+    ['docker.io', 'registry-1.docker.io:443'],
+  ])('count for %s spelled as %s, and the other way round', (one, other) => {
+    for (const [key, registry] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      expect(login({ auths: { [key]: { auth: encode('me:pw') } } }, registry)).toEqual(['me', 'pw']);
+      const credHelpers = { credHelpers: { [key]: 'test' } };
+      expect(findHelper(parseDockerConfig(JSON.stringify(credHelpers), 'f'), registry)).toBe('test');
+    }
+  });
+
+  it('of several spellings are those of the one that was asked for', () => {
+    const auths = { 'r.example:443': { auth: encode('a:1') }, 'r.example': { auth: encode('b:2') } };
+    expect(login({ auths }, 'r.example')).toEqual(['b', '2']);
+    expect(login({ auths }, 'r.example:443')).toEqual(['a', '1']);
+    const credHelpers = { 'r.example:443': 'x', 'r.example': 'y' };
+    const config = parseDockerConfig(JSON.stringify({ credHelpers }), 'f');
+    expect([findHelper(config, 'r.example'), findHelper(config, 'r.example:443')]).toEqual(['y', 'x']);
   });
 
   it('are found under a key with scheme and path', () => {

@@ -155,6 +155,13 @@ describe('removeLogin', () => {
     expect(stored()).toEqual({ credsStore: 'store', auths: {} });
   });
 
+  it('removes other spellings of the registry, and erases them from the helper', async () => {
+    given({ credsStore: 'store', auths: { '[::1]:5000': {}, '[::1]:5001': {} } });
+    expect(await removeLogin(file, '[0:0:0:0:0:0:0:1]:5000')).toBe(true);
+    expect(calls).toEqual(['store erase [0:0:0:0:0:0:0:1]:5000', 'store erase [::1]:5000']);
+    expect(stored()).toEqual({ credsStore: 'store', auths: { '[::1]:5001': {} } });
+  });
+
   it('is false and writes nothing when there was no login', async () => {
     expect(await removeLogin(file, 'r')).toBe(false);
     expect(existsSync(file.path)).toBe(false);

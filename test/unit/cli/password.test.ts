@@ -20,6 +20,8 @@ describe('a password from standard input', () => {
     ['secret\r\n', 'secret'],
     ['secret\n\n', 'secret\n'],
     ['\ufeffsecret\r\n', 'secret'],
+    [Buffer.from('\ufeffsecret\r\n', 'utf16le'), 'secret'],
+    [Buffer.from('\ufeffsecret', 'utf16le').swap16(), 'secret'],
     [' se cret ', ' se cret '],
     ['p\u00e4ss\u00f6\n', 'p\u00e4ss\u00f6'],
   ])('%j is %j', async (input, password) => {

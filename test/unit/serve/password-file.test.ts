@@ -29,6 +29,11 @@ function rounds({ salts }: HashingTask): number {
 }
 
 describe('PasswordFile', () => {
+  it('may begin with a byte order mark', async () => {
+    const marked = parse(`\ufeffann:${hashes.password}\n`);
+    expect(await marked.isAllowed(basic('ann', 'password'), here)).toBe(true);
+  });
+
   const file = parse(
     `# people\r\nann:${hashes.password}\r\n\nbob:${hashes.colons}\nann:${hashes.colons}\nüli:${hashes.unicode}\n`,
   );
