@@ -7,7 +7,8 @@ import { parseGuards } from './guards.js';
 import type { CopyTagsOptions } from './options.js';
 import { planFailure, targetPlan } from './plan.js';
 import { openRepositories, type SourceRepository, type TargetRepository } from './repositories.js';
-import { Session, type SessionOptions } from './session.js';
+import type { SessionOptions } from './session-options.js';
+import { Session } from './session.js';
 
 /**
  * Copies every tag of a repository, or those that the patterns `tags` and `excludeTags` leave, to one or more
@@ -56,7 +57,7 @@ export async function runTags(
   const selects = tagFilter(options.tags ?? [], options.excludeTags ?? []);
   const { target: guard } = parseGuards(options.guards);
   const session = new Session(options);
-  try {
+  return session.run(async () => {
     const to = isList(targets) ? targets : [targets];
     const opened = await openRepositories(session, source, to, dryRun);
     const outcome = await runAllTags({
@@ -72,11 +73,7 @@ export async function runTags(
     const failure = failureOf(report, opened.targets.length);
     if (failure !== undefined) throw new CopyError(failure, report);
     return report;
-  } catch (error) {
-    throw session.cleaned(error);
-  } finally {
-    await session.close();
-  }
+  });
 }
 
 function reportOf(session: Session, reference: string, { targets, error }: TagsOutcome): CopyReport {

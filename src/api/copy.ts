@@ -17,7 +17,8 @@ import {
   type TargetImage,
   type Wanted,
 } from './images.js';
-import { Session, type SessionOptions } from './session.js';
+import type { SessionOptions } from './session-options.js';
+import { Session } from './session.js';
 
 /** Thrown when a copy failed at the source or at any target. Its code is the common one, or E_PARTIAL. */
 export class CopyError extends RegferryError {
@@ -68,7 +69,7 @@ export async function runReported(
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
   const guards = parseGuards(options.guards);
   const session = new Session(options);
-  try {
+  return session.run(async () => {
     const from = await source.find(session.opening('source'));
     const to = await openTargets(session, from, wanted, dryRun);
     const engine = session.engineOptions();
@@ -95,11 +96,7 @@ export async function runReported(
     const failure = failureOf(report, allOrNothing);
     if (failure !== undefined) throw new CopyError(failure, report);
     return report;
-  } catch (error) {
-    throw session.cleaned(error);
-  } finally {
-    await session.close();
-  }
+  });
 }
 
 /** The outcome, with what there is in place of a tag that the source does not have. */

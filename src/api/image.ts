@@ -74,18 +74,17 @@ async function reading<T>(
   work: (from: OpenedImage, signal: AbortSignal, session: Session) => Promise<T>,
 ): Promise<T> {
   const session = new Session(options);
-  try {
-    const from = await parseAddress(image).find(session.opening('source'));
+  const { signal } = session;
+  return session.run(async () => {
+    let from: OpenedImage | undefined;
     try {
-      return await work(from, session.signal, session);
-    } catch (error) {
-      throw await withNearTags(withSide(error, 'source', session.signal), from, session.signal);
+      from = await parseAddress(image).find(session.opening('source'));
+      return await work(from, signal, session);
+    } catch (thrown) {
+      const error = withSide(thrown, 'source', signal);
+      throw from === undefined ? error : await withNearTags(error, from, signal);
     }
-  } catch (error) {
-    throw session.cleaned(withSide(error, 'source', session.signal));
-  } finally {
-    await session.close();
-  }
+  });
 }
 
 async function resolved(from: OpenedImage, signal: AbortSignal): Promise<Descriptor> {

@@ -28,13 +28,13 @@ export async function removeTags(
   dryRun: boolean,
 ): Promise<Removed> {
   const session = new Session(options);
-  try {
+  return session.run(async () => {
     const targets: TargetReport[] = [];
     for (const tag of tags) targets.push(await removeOne(session, tag, dryRun));
+    // What failed is in the report, and not thrown.
+    for (const { error } of targets) session.cleaned(error);
     return { targets, ...session.totals() };
-  } finally {
-    await session.close();
-  }
+  });
 }
 
 async function removeOne(

@@ -20,34 +20,16 @@ import { userAgent } from '../version.js';
 import { connectionSettings, credentialsOf, holdLogins, mountSource } from './connection.js';
 import { cleanEvent } from './clean-event.js';
 import type { RegferryEvent } from '../copy/events.js';
-import type { CommonOptions, SideOptions } from './options.js';
+import type { SideOptions } from './options.js';
+import type { SessionOptions, Totals } from './session-options.js';
 
 /** Transfers at a time at a host: enough to fill a line, few enough to be polite. */
 const CONCURRENCY = 6;
-
-/** What the sides of a call are given. */
-export interface SessionOptions extends CommonOptions {
-  readonly source?: SideOptions | undefined;
-  readonly target?: SideOptions | undefined;
-  /** Whoever uses the repositories knows on which side: errors and events name none. @default false */
-  readonly sideless?: boolean | undefined;
-  /** Waits between tries and before another read-back. Not public: for tests, which have no time. @default a timer */
-  readonly sleep?: Sleep | undefined;
-  /** Longest wait for the answer to an upload's body, in milliseconds. Not public either. @default 15 minutes */
-  readonly answerTimeoutMs?: number | undefined;
-}
 
 /** How addresses are opened: whether nothing is written, and what tokens are asked for. */
 interface OpeningMode {
   readonly dry?: boolean;
   readonly access?: 'pull' | 'push';
-}
-
-/** What one call counts. */
-export interface Totals {
-  readonly requests: { source: number; target: number };
-  readonly retries: number;
-  readonly durationMs: number;
 }
 
 /**
@@ -93,6 +75,7 @@ export class Session {
       client: this.#client(reference.registry, side),
       repository: reference.repository,
       access,
+      cleaned: (error) => this.cleaned(error),
       upload: { chunkSize, retries, backoff: this.#backoff, answerTimeoutMs },
     });
   }
@@ -140,9 +123,22 @@ export class Session {
     };
   }
 
-  /** What the call threw, without secrets. */
-  cleaned(error: unknown): unknown {
-    return this.#secrets.redactError(error);
+  /**
+   * Does the work of a call, which is all of it: what is thrown comes without secrets, and everything is closed in the end.
+   */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw this.cleaned(error);
+    } finally {
+      await this.close();
+    }
+  }
+
+  /** An error, or a report that has some, without secrets. */
+  cleaned<E>(thrown: E): E {
+    return this.#secrets.redactError(thrown);
   }
 
   totals(): Totals {

@@ -89,11 +89,10 @@ async function work(
 /** A login goes to one registry, though each step is a call by itself. Throws E_USAGE. */
 async function refuseSharedLogin(tags: readonly PlacedTag[], options: ApplyOptions): Promise<void> {
   const session = new Session(options);
-  try {
+  await session.run(() => {
     session.checkTargets(tags.map(({ address }) => address));
-  } finally {
-    await session.close();
-  }
+    return Promise.resolve();
+  });
 }
 
 /** Step by step; what is written for good ends with the first that fails. */

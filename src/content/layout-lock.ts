@@ -67,10 +67,15 @@ export class LayoutLock {
     return !this.#isOver;
   }
 
-  /** Runs work once, for the first holder; the others wait for it. */
+  /** Runs work once, for the first holder; the others wait for it. A failure is for those who waited: the next one tries. */
   async cleanOnce(work: () => Promise<void>): Promise<void> {
-    this.#cleaning ??= work();
-    await this.#cleaning;
+    const cleaning = (this.#cleaning ??= work());
+    try {
+      await cleaning;
+    } catch (error) {
+      if (this.#cleaning === cleaning) this.#cleaning = undefined;
+      throw error;
+    }
   }
 
   /** Runs work after all earlier work of this process on this folder has ended, however it ended. */

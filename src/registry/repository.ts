@@ -33,6 +33,8 @@ export interface RepositoryOptions {
   /** What its token must allow; `push` includes pulling. @default 'pull' */
   readonly access?: 'pull' | 'push' | undefined;
   readonly upload: UploadPolicy;
+  /** What is thrown passes through this: takes secrets out. @default as it is */
+  readonly cleaned?: (<E>(error: E) => E) | undefined;
 }
 
 /** One repository of a remote registry, as content to read and write. */
@@ -41,6 +43,7 @@ export class Repository implements ContentTarget {
   readonly metered: boolean;
   readonly #context: RepositoryContext;
   readonly #upload: UploadPolicy;
+  readonly #cleaned: <E>(error: E) => E;
 
   constructor(options: RepositoryOptions) {
     const { client, access = 'pull' } = options;
@@ -48,6 +51,7 @@ export class Repository implements ContentTarget {
     const { answerTimeoutMs } = options.upload;
     this.#context = { client, repository, access, repeats: options.upload, answerTimeoutMs };
     this.#upload = options.upload;
+    this.#cleaned = options.cleaned ?? ((error) => error);
     this.place = { kind: 'registry', host: client.registry.toLowerCase(), repository };
     this.metered = client.quirks.metered === true;
   }
@@ -73,19 +77,25 @@ export class Repository implements ContentTarget {
   }
 
   resolve(key: ManifestKey, options: ResolveOptions = {}): Promise<Descriptor | undefined> {
-    return resolveManifest(this.#context, key, options);
+    return this.#clean(resolveManifest(this.#context, key, options));
   }
 
   fetch(key: ManifestKey, op: Op = {}): Promise<Manifest> {
-    return fetchManifest(this.#context, key, op);
+    return this.#clean(fetchManifest(this.#context, key, op));
   }
 
-  open(descriptor: Descriptor, options: OpenOptions = {}): Promise<Readable> {
-    return openBlob(this.#context, descriptor, options);
+  async open(descriptor: Descriptor, options: OpenOptions = {}): Promise<Readable> {
+    const stream = await this.#clean(openBlob(this.#context, descriptor, options));
+    const destroy = stream.destroy.bind(stream);
+    return Object.assign(stream, { destroy: (error?: Error) => destroy(this.#cleaned(error)) });
   }
 
-  tags(options: TagsOptions = {}): AsyncIterable<string> {
-    return listTags(this.#context, options);
+  async *tags(options: TagsOptions = {}): AsyncGenerator<string, void, void> {
+    try {
+      yield* listTags(this.#context, options);
+    } catch (error) {
+      throw this.#cleaned(error);
+    }
   }
 
   /**
@@ -97,22 +107,30 @@ export class Repository implements ContentTarget {
   }
 
   has(descriptor: Descriptor, op: Op = {}): Promise<boolean> {
-    return hasBlob(this.#context, descriptor, op);
+    return this.#clean(hasBlob(this.#context, descriptor, op));
   }
 
   put(descriptor: Descriptor, open: OpenBlob, options: PutOptions = {}): Promise<PutOutcome> {
-    return uploadBlob(this.#context, descriptor, open, options, this.#upload);
+    return this.#clean(uploadBlob(this.#context, descriptor, open, options, this.#upload));
   }
 
   putManifest(manifest: Manifest, op: Op = {}): Promise<void> {
-    return putManifest(this.#context, manifest, manifest.descriptor.digest, op);
+    return this.#clean(putManifest(this.#context, manifest, manifest.descriptor.digest, op));
   }
 
   async tag(manifest: Manifest, tag: string, op: Op = {}): Promise<void> {
-    return putManifest(this.#context, manifest, parseTag(tag), op);
+    return this.#clean(putManifest(this.#context, manifest, parseTag(tag), op));
   }
 
   async untag(tag: string, op: Op = {}): Promise<void> {
-    return deleteTag(this.#context, parseTag(tag), op);
+    return this.#clean(deleteTag(this.#context, parseTag(tag), op));
+  }
+
+  async #clean<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      throw this.#cleaned(error);
+    }
   }
 }

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { runReported } from '../../src/api/copy.js';
 import { addressOf, wantedOf, type SourceImage, type TargetImage } from '../../src/api/images.js';
 import type { CopyOptions } from '../../src/api/options.js';
-import type { SessionOptions } from '../../src/api/session.js';
+import type { SessionOptions } from '../../src/api/session-options.js';
 import type { CopyReport } from '../../src/copy/report.js';
 import { isRegferryError, type RegferryError } from '../../src/errors.js';
 

@@ -316,4 +316,13 @@ describe('LayoutLock', () => {
     lock.release();
     lock.release();
   });
+
+  it('cleans again after a failure, which is for those alone who waited for it', async () => {
+    const lock = await acquireLock(root);
+    const fail = (): Promise<void> => Promise.reject(new Error('the disk is full'));
+    const failed = await Promise.allSettled([lock.cleanOnce(fail), lock.cleanOnce(fail)]);
+    expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    await expect(lock.cleanOnce(() => Promise.resolve())).resolves.toBeUndefined();
+    lock.release();
+  });
 });

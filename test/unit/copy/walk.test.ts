@@ -57,6 +57,21 @@ describe('a walk', () => {
     expect(started(source)).toEqual(['fetch :1', 'fetch manifest-1']);
   });
 
+  it('keeps no failure of an entry whose type nobody knows', async () => {
+    let isDown = true;
+    const { walk } = await walking(index, (memory) => ({
+      open: (...args) => {
+        if (isDown) throw new RegferryError('E_NETWORK', 'down');
+        return memory.open(...args);
+      },
+    }));
+    const [layer] = image.blobs.values();
+    const entry = { ...descriptorOf(layer ?? Buffer.alloc(0)), mediaType: 'application/x-unknown' };
+    expect((await failureOf(walk.entry(entry, 1))).code).toBe('E_NETWORK');
+    isDown = false;
+    expect(await walk.entry(entry, 1)).toBeUndefined();
+  });
+
   it('keeps no failure: it is for those who waited, and the next one reads', async () => {
     let failures = 1;
     const { source, walk } = await walking(index, (memory) => ({
