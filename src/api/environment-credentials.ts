@@ -33,8 +33,9 @@ export function credentialFiles(environment: CredentialEnvironment): {
 } {
   const { env, home, onWarning } = environment;
   const helper = (suffix: string): CredentialHelper => credentialHelper(suffix, { env });
+  const missed = new MissedLogins(onWarning);
   const provider = (config: DockerConfig, isNamed = false): CredentialProvider =>
-    configCredentials(config, { helper, onWarning, isNamed });
+    configCredentials(config, { helper, onWarning, isNamed, onNone: missed.note });
   const label = (path: string): string =>
     home !== undefined && path.startsWith(home + sep) ? `~${path.slice(home.length)}` : path;
 
@@ -44,28 +45,26 @@ export function credentialFiles(environment: CredentialEnvironment): {
     if (config === undefined && environment.createAuthfile !== true) {
       throw new RegferryError('E_CONFIG', `the credentials file ${label(only)} does not exist`);
     }
-    return {
-      credentials: config === undefined ? staticCredentials(undefined) : provider(config, true),
-      loginFile: { path: only, label: label(only), helper },
-    };
+    const credentials = config ? missed.told(provider(config, true)) : staticCredentials(undefined);
+    return { credentials, loginFile: { path: only, label: label(only), helper } };
   }
   const dockerFile = dockerConfigFile(env, home);
   const lazily = (path: string, whenMissing?: () => void): CredentialProvider =>
     lazyProvider(() => {
       const config = readConfig(path, label(path));
       if (config === undefined) whenMissing?.();
-      return config && provider(config);
+      return config && provider(config, whenMissing !== undefined && Boolean(env['DOCKER_CONFIG']));
     });
   const credentials = chainCredentials([
     lazyProvider(() => {
       const config = readVariable(env['DOCKER_AUTH_CONFIG'], onWarning);
-      return config && provider(config);
+      return config && provider(config, true);
     }),
     ...(dockerFile === undefined ? [] : [lazily(dockerFile, () => tellOfNothing(env, onWarning))]),
     ...podmanFiles(env, home).map((path) => lazily(path)),
   ]);
   return {
-    credentials,
+    credentials: missed.told(credentials),
     get loginFile() {
       if (dockerFile !== undefined) return { path: dockerFile, label: label(dockerFile), helper };
       throw new RegferryError('E_CONFIG', NO_HOME);
@@ -82,6 +81,35 @@ function tellOfNothing(env: CredentialEnvironment['env'], onWarning: (message: s
     ? 'which is a file: name the folder that config.json is in'
     : 'where there is no config.json';
   onWarning(`DOCKER_CONFIG names ${folder}, ${what}; going on without its logins`);
+}
+
+/** What was expected to have a login for a registry, and had none: told once, where nothing else has one either. */
+class MissedLogins {
+  readonly #onWarning: (message: string) => void;
+  readonly #reasons = new Map<string, Set<string>>();
+  readonly #told = new Set<string>();
+
+  constructor(onWarning: (message: string) => void) {
+    this.#onWarning = onWarning;
+  }
+
+  readonly note = (registry: string, message: string): void => {
+    this.#reasons.set(registry, (this.#reasons.get(registry) ?? new Set()).add(message));
+  };
+
+  told(provider: CredentialProvider): CredentialProvider {
+    return {
+      credential: async (target, op) => {
+        const found = await provider.credential(target, op);
+        if (found !== undefined) return found;
+        for (const reason of this.#reasons.get(target.registry) ?? []) {
+          if (!this.#told.has(reason)) this.#onWarning(`${reason}; going on without one`);
+          this.#told.add(reason);
+        }
+        return undefined;
+      },
+    };
+  }
 }
 
 function dockerConfigFile(env: CredentialEnvironment['env'], home: string | undefined): string | undefined {

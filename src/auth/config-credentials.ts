@@ -15,11 +15,10 @@ import { SingleFlight } from './single-flight.js';
 export interface ConfigCredentialsOptions {
   /** @default {@link credentialHelper} */
   readonly helper?: ((suffix: string) => CredentialHelper) | undefined;
-  /**
-   * Told once when the configured store fails for a registry that is not known to be kept there, and once a registry when
-   * the configuration names it, or was named itself, and there is no login for it.
-   */
+  /** Told once when the configured store fails for a registry that is not known to be kept there. */
   readonly onWarning?: ((message: string) => void) | undefined;
+  /** Told when the configuration names a registry, or was named itself, and there is no login for it. */
+  readonly onNone?: ((registry: string, message: string) => void) | undefined;
   /** True where somebody has named this configuration, and expects something of it for every registry. @default false */
   readonly isNamed?: boolean | undefined;
 }
@@ -34,26 +33,7 @@ export function configCredentials(
   options: ConfigCredentialsOptions = {},
 ): CredentialProvider {
   const ask = helperAsker(config, options.helper);
-  const givenUp = new Set<string>();
-  const tellNone = teller(config, options);
-  const fromStore = async (
-    suffix: string,
-    registry: string,
-    listed: boolean,
-    op: Op | undefined,
-  ): Promise<Credential | undefined> => {
-    if (givenUp.has(registry)) return undefined;
-    try {
-      return toCredential(await ask(suffix, registry, op), `${config.file} (credsStore: ${suffix})`);
-    } catch (error) {
-      if (listed || !isHelperError(error)) throw inContext(error, registry, config, 'credsStore');
-      const where = `(credsStore of ${config.file})`;
-      if (givenUp.size === 0)
-        options.onWarning?.(`${error.message} ${where}; going on without its credentials`);
-      givenUp.add(registry);
-      return undefined;
-    }
-  };
+  const fromStore = storeAsker(config, ask, options.onWarning);
   return {
     async credential(target, op) {
       const { registry } = target;
@@ -66,31 +46,43 @@ export function configCredentials(
         });
         found = toCredential(login, `${config.file} (credHelpers: ${named})`);
       } else if (config.credsStore !== undefined) {
-        found = await fromStore(config.credsStore, registry, entry !== undefined, op);
+        found = await fromStore.login(config.credsStore, registry, entry !== undefined, op);
       }
       found ??= entry === undefined ? undefined : entryCredential(entry, config.file);
-      if (found === undefined && !givenUp.has(registry)) tellNone(registry, named, entry !== undefined);
+      const isListed = entry !== undefined;
+      const isExpected = options.isNamed === true || named !== undefined || isListed;
+      if (found === undefined && isExpected && !fromStore.hasFailed(registry))
+        options.onNone?.(registry, whyNone(config, registry, named, isListed));
       return found;
     },
   };
 }
 
+/** Asks the configured store; one that fails for a registry that is not known to be kept there is not asked again for it. */
+function storeAsker(config: DockerConfig, ask: AskHelper, onWarning: ConfigCredentialsOptions['onWarning']) {
+  const givenUp = new Set<string>();
+  const login = async (
+    suffix: string,
+    registry: string,
+    listed: boolean,
+    op: Op | undefined,
+  ): Promise<Credential | undefined> => {
+    if (givenUp.has(registry)) return undefined;
+    try {
+      return toCredential(await ask(suffix, registry, op), `${config.file} (credsStore: ${suffix})`);
+    } catch (error) {
+      if (listed || !isHelperError(error)) throw inContext(error, registry, config, 'credsStore');
+      const where = `(credsStore of ${config.file})`;
+      if (givenUp.size === 0) onWarning?.(`${error.message} ${where}; going on without its credentials`);
+      givenUp.add(registry);
+      return undefined;
+    }
+  };
+  return { login, hasFailed: (registry: string): boolean => givenUp.has(registry) };
+}
+
 /** Most registries of a configuration that are told. */
 const LISTED = 5;
-
-/** Tells once a registry that there is no login for it, where one was to be expected. */
-function teller(
-  config: DockerConfig,
-  { onWarning, isNamed = false }: ConfigCredentialsOptions,
-): (registry: string, helper: string | undefined, isListed: boolean) => void {
-  const told = new Set<string>();
-  return (registry, helper, isListed) => {
-    const isExpected = isNamed || helper !== undefined || isListed;
-    if (!isExpected || told.has(registry)) return;
-    told.add(registry);
-    onWarning?.(`${whyNone(config, registry, helper, isListed)}; going on without one`);
-  };
-}
 
 /** What a configuration has instead of a login for a registry: a misspelt name looks like a refusal otherwise. */
 function whyNone(

@@ -50,6 +50,27 @@ describe('a login source that was named and has nothing', () => {
     ]);
   });
 
+  it('says so where it is DOCKER_AUTH_CONFIG, or the folder that DOCKER_CONFIG names', async () => {
+    const others = JSON.stringify({ auths: { 'other.example': { auth: 'YTpi' } } });
+    expect(await lookUp(undefined, { DOCKER_AUTH_CONFIG: others })).toEqual([
+      undefined,
+      'DOCKER_AUTH_CONFIG has no login for r.example: only for other.example; going on without one',
+    ]);
+    mkdirSync(join(folder, 'set'));
+    file('set/config.json', others);
+    expect(await lookUp(undefined, { DOCKER_CONFIG: join(folder, 'set') })).toEqual([
+      undefined,
+      '~/set/config.json has no login for r.example: only for other.example; going on without one',
+    ]);
+  });
+
+  it('says nothing where another source has one', async () => {
+    mkdirSync(join(folder, 'good'));
+    file('good/config.json', JSON.stringify({ auths: { 'r.example': { auth: 'YTpi' } } }));
+    const env = { DOCKER_AUTH_CONFIG: '{}', DOCKER_CONFIG: join(folder, 'good') };
+    expect(await lookUp(undefined, env)).toEqual(['basic']);
+  });
+
   it('says so where it has no logins at all', async () => {
     const path = file('empty.json', '{"auth":{}}');
     expect(await lookUp(undefined, { REGISTRY_AUTH_FILE: path })).toEqual([
