@@ -46,7 +46,9 @@ export function wantedOf(targets: TargetImage | readonly TargetImage[]): readonl
  */
 export function assumedNote(source: OpenedImage, digest: string | undefined): string | undefined {
   if (source.isAssumed !== true) return undefined;
-  return `no tag was given; it is read as ${source.reference}${digest === undefined ? '' : `@${digest}`}`;
+  const { reference, alsoTagged = [] } = source;
+  const others = alsoTagged.length === 0 ? '' : `, which is ${alsoTagged.slice(0, 5).join(', ')} as well`;
+  return `no tag was given; it is read as ${reference}${digest === undefined ? '' : `@${digest}`}${others}`;
 }
 
 /**
@@ -62,6 +64,7 @@ export async function openTargets(
   if (wanted.length === 0) throw new RegferryError('E_USAGE', 'a copy needs at least one target');
   session.checkTargets(wanted.map(({ address }) => address));
   refuseMisnomer(source, wanted);
+  tellUntagged(source, wanted, session);
   const opening = session.opening('target', { dry });
   const stores = new Map<string, ContentTarget>();
   const targets = new Map<string, CopyTarget>();
@@ -81,6 +84,15 @@ export async function openTargets(
     targets.set(image, { store, tag, expect: digest, guard, reference });
   }
   return [...targets.values()];
+}
+
+/** A target that would take the tag of a source that has none is written by digest alone, where nobody finds it by a name. */
+function tellUntagged(source: OpenedImage, wanted: readonly Wanted[], session: Session): void {
+  const target = wanted.find(({ address: { tag, digest } }) => tag === undefined && digest === undefined);
+  if (source.isUntagged !== true || target === undefined) return;
+  const { repository } = target.address;
+  const message = `${source.reference} has no tag, and none was given for ${repository}: it gets the digest alone`;
+  session.engineOptions().emit({ type: 'note', message });
 }
 
 /** Throws E_REFERENCE where a target would take the source's tag, and what the source is called is none. */

@@ -1,5 +1,5 @@
 import { listedTag, unknownRepository, unknownTag } from '../content/unknown-tag.js';
-import { detailsOf, type RegferryError } from '../errors.js';
+import { detailsOf, RegferryError } from '../errors.js';
 import { Repository } from '../registry/repository.js';
 import type { OpenedImage } from '../place/address.js';
 
@@ -9,7 +9,7 @@ import type { OpenedImage } from '../place/address.js';
  */
 export async function withNearTags(
   error: RegferryError,
-  { store, key }: Pick<OpenedImage, 'store' | 'key'>,
+  { store, key, isAssumed = false }: Pick<OpenedImage, 'store' | 'key' | 'isAssumed'>,
   signal: AbortSignal,
 ): Promise<RegferryError> {
   const isTag = error.code === 'E_NOT_FOUND' && error.hint?.code === 'list-tags' && 'tag' in key;
@@ -20,5 +20,11 @@ export async function withNearTags(
   const details = { ...detailsOf(error), cause: error.cause ?? error };
   if (found.kind === 'no-repository') return unknownRepository(place, details);
   const isListed = found.tags.includes(key.tag);
-  return isListed ? listedTag(error, place, key.tag) : unknownTag(place, key.tag, found, details);
+  if (isListed) return listedTag(error, place, key.tag);
+  const unknown = unknownTag(place, key.tag, found, details);
+  if (!isAssumed) return unknown;
+  return new RegferryError(unknown.code, `no tag was given, and there is ${unknown.message}`, {
+    ...detailsOf(unknown),
+    cause: details.cause,
+  });
 }

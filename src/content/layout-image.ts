@@ -10,8 +10,10 @@ const LISTED = 20;
 /** The image of a layout that holds one alone, and how the layout calls it. */
 export interface SingleImage {
   readonly descriptor: Descriptor;
-  /** The tag by which it can be asked for, if it has one. */
+  /** The tag by which it can be asked for, if it has one; the first of several. */
   readonly tag?: string | undefined;
+  /** Its other tags. */
+  readonly alsoTagged: readonly string[];
   /** What index.json calls it, if it has a name: fit for a message alone, since it may be any text. */
   readonly name?: string | undefined;
 }
@@ -25,7 +27,8 @@ export function singleImage(index: LayoutIndex, layout: string): SingleImage {
   const named = roots.filter(({ digest }) => index.nameOf(digest) !== undefined);
   const only = roots.length === 1 ? descriptor : named.length === 1 ? named[0] : undefined;
   if (only !== undefined) {
-    return { descriptor: only, tag: index.tagOf(only.digest), name: index.nameOf(only.digest) };
+    const [tag, ...alsoTagged] = index.tagsOf(only.digest);
+    return { descriptor: only, tag, alsoTagged, name: index.nameOf(only.digest) };
   }
   const names = listed(index.selectors());
   throw new RegferryError(

@@ -67,10 +67,10 @@ export class LayoutIndex {
     return this.#names().dispute(tag) !== undefined;
   }
 
-  /** The first tag by which this digest can be asked for. */
-  tagOf(digest: Digest): string | undefined {
+  /** The tags by which this digest can be asked for, in the order of the entries. */
+  tagsOf(digest: Digest): readonly string[] {
     const names = this.#names();
-    return names.tags().find((tag) => names.of(tag).some((entry) => own(entry, 'digest') === digest));
+    return names.tags().filter((tag) => names.of(tag).some((entry) => own(entry, 'digest') === digest));
   }
 
   /** What the first entry of this digest that has a name is called, be it a tag or not. */

@@ -29,8 +29,12 @@ export interface OpenedImage {
   readonly misnomer?: string | undefined;
   /** How the image is printed, with what stood in for a name. */
   readonly reference: string;
-  /** True where nobody named a tag or digest, and `latest` stands in. @default false */
+  /** True where nobody named a tag or digest, and another tag than the only one stands in: `latest`, or the first. @default false */
   readonly isAssumed?: boolean | undefined;
+  /** Other tags of the image, where the first stands in. */
+  readonly alsoTagged?: readonly string[] | undefined;
+  /** True where nobody named a tag or digest, and the image has no tag that could stand in. @default false */
+  readonly isUntagged?: boolean | undefined;
 }
 
 /**

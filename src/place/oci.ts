@@ -7,6 +7,7 @@ import type { ContentTarget } from '../content/store.js';
 import { RegferryError } from '../errors.js';
 import { parseDigest } from '../spec/digest.js';
 import { printable } from '../spec/printable.js';
+import { isTag, parseTag } from '../spec/reference.js';
 import { Address, type Names, type OpenedImage, type Opening } from './address.js';
 import type { Scheme } from './scheme.js';
 
@@ -52,21 +53,23 @@ export class OciAddress extends Address {
   override async find(opening: Opening): Promise<OpenedImage> {
     const store = await this.read(opening);
     if (this.tag !== undefined || this.digest !== undefined) return this.imageIn(store);
-    const { descriptor, tag, name } = await store.singleImage();
+    const { descriptor, tag, alsoTagged, name } = await store.singleImage();
     const digest = tag === undefined ? descriptor.digest : undefined;
     return {
       store,
       key: descriptor,
       tag,
       reference: this.named({ tag, digest }).toString(),
-      ...(tag === undefined && name !== undefined && { misnomer: name }),
+      isAssumed: alsoTagged.length > 0,
+      alsoTagged,
+      ...(tag === undefined && (name === undefined ? { isUntagged: true } : { misnomer: name })),
     };
   }
 }
 
 /**
- * Parses `FOLDER[:tag][@digest]`. A colon in the last part of the folder's path starts a tag, but for the one of a drive;
- * end the folder with a slash where it does not. Trailing slashes are dropped. Throws E_REFERENCE, E_ALGORITHM.
+ * Parses `FOLDER[:tag][@digest]`. The folder ends at the first colon in the last part of its path that is no drive's; end it
+ * with a slash where it has one. Trailing slashes are dropped. Throws E_REFERENCE, E_ALGORITHM.
  */
 function parse(rest: string): OciAddress {
   if (/[\u0000-\u001f\u007f]/.test(rest))
@@ -76,13 +79,23 @@ function parse(rest: string): OciAddress {
   const at = /@[^@:]*:[^@]*$/.exec(rest.slice(slash));
   const named = at === null ? rest : rest.slice(0, slash + at.index);
   const start = Math.max(slash, /^[A-Za-z]:[\\/]/.test(named) ? 2 : 0);
-  const colon = named.indexOf(':', start) < 0 ? -1 : named.lastIndexOf(':');
+  const colon = named.indexOf(':', start);
   const folder = trimSlashes(colon < 0 ? named : named.slice(0, colon));
   if (folder === '') throw bad(rest, 'the folder is missing');
   return new OciAddress(folder, {
-    tag: colon < 0 ? undefined : named.slice(colon + 1),
+    tag: colon < 0 ? undefined : tagOf(named.slice(colon + 1), folder),
     digest: at === null ? undefined : parseDigest(at[0].slice(1)),
   });
+}
+
+/** Other tools take whole references for names there: what to write is the tag alone. Throws E_REFERENCE. */
+function tagOf(name: string, folder: string): string {
+  const [, before = '', tag = ''] = /^(.*):([^:]*)$/.exec(name) ?? [];
+  if (!isTag(tag)) return parseTag(name);
+  const image = `${PREFIX}${folder}:${tag}`;
+  const other = `${PREFIX}${folder}:${before}/:${tag}`;
+  const message = `"${printable(name, 160)}" is not a tag: give the tag alone, ${printable(image, 200)}; if the colon is part of the folder's name, end that with a slash, ${printable(other, 200)}`;
+  throw new RegferryError('E_REFERENCE', message);
 }
 
 function trimSlashes(path: string): string {

@@ -34,7 +34,7 @@ describe('LayoutIndex', () => {
     expect(index.tagged('v2')).toBeUndefined();
     expect(index.withDigest(b.digest)).toMatchObject(b);
     expect(index.withDigest(manifestOf('c').descriptor.digest)).toBeUndefined();
-    expect([index.tagOf(a.digest), index.tagOf(b.digest)]).toEqual(['v1', undefined]);
+    expect([index.tagsOf(a.digest), index.tagsOf(b.digest)]).toEqual([['v1'], []]);
   });
 
   it('reads an empty list as Go writes it', () => {

@@ -23,7 +23,7 @@ describe('an address', () => {
     ['oci:/', '/'],
     ['oci:/a:b/layout', '/a:b/layout'],
     ['oci:a:b/', 'a:b'],
-    ['oci:a:b:c', 'a:b', { tag: 'c' }],
+    ['oci:a:b/:c', 'a:b', { tag: 'c' }],
     ['oci:a@b', 'a@b'],
     ['oci:C:/images', 'C:/images'],
     ['oci:C:\\images', 'C:\\images'],
@@ -33,6 +33,15 @@ describe('an address', () => {
     expect(parseAddress(text)).toEqual(
       new OciAddress(folder, names as ConstructorParameters<typeof OciAddress>[1]),
     );
+  });
+
+  test.each([
+    ['oci:sk:myapp:1.0', 'give the tag alone, oci:sk:1.0'],
+    ['oci:./a:b:c', 'end that with a slash, oci:./a:b/:c'],
+  ])('%s is refused, with what to write', (text, advice) => {
+    const error = refusal(() => parseAddress(text));
+    expect(error.code).toBe('E_REFERENCE');
+    expect(error.message).toContain(advice);
   });
 
   test('is in a registry where it has no prefix', () => {
