@@ -137,6 +137,9 @@ function receiptTag(target: TargetReport): ReceiptTag[] {
   const { reference, previous, changed, unsure, verified, blobs, manifests, bytes, error } = target;
   const digest = target.digest ?? (target.deleted === true ? null : undefined);
   if (digest === undefined || target.left === true) return [];
+  // An undo that was not to delete a tag has done nothing about one that is absent anyway.
+  if (digest === null && !changed && unsure !== true && verified === undefined && error === undefined)
+    return [];
   return [
     {
       reference,

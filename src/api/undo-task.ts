@@ -2,7 +2,7 @@ import { parseDigest } from '../spec/digest.js';
 import type { Address } from '../place/address.js';
 import { parseAddress } from '../place/parse.js';
 import type { RecordedTag, RecordedTags } from './recorded.js';
-import type { NewTag } from './removals.js';
+import type { TagToDelete, TagToLeave } from './removals.js';
 import type { WantedTag } from './repeat.js';
 
 /** A recorded tag, and where it is. Its reference is as reports print it. */
@@ -16,7 +16,9 @@ export interface Task {
   readonly moved: readonly PlacedTag[];
   readonly unmoved: readonly PlacedTag[];
   readonly steps: readonly Step[];
-  readonly removals: readonly NewTag[];
+  readonly removals: readonly TagToDelete[];
+  /** Tags that were absent before, and are not to be deleted. */
+  readonly kept: readonly TagToLeave[];
 }
 
 /** What undoing a receipt comes to. */
@@ -27,13 +29,16 @@ export function taskOf({ predicate }: RecordedTags, deleteNewTags: boolean): Tas
   });
   const isMoved = ({ changed, unsure }: RecordedTag): boolean => changed || unsure === true;
   const moved = tags.filter(isMoved);
+  const fresh = moved.filter(({ previous }) => previous === null);
+  const isToGo = (digest: string | null): digest is string => deleteNewTags && digest !== null;
   return {
     moved,
     unmoved: tags.filter((tag) => !isMoved(tag)),
     steps: stepsOf(moved),
-    removals: moved.flatMap(({ address, reference, digest, previous }) => {
-      return deleteNewTags && previous === null && digest !== null ? [{ address, reference, digest }] : [];
-    }),
+    removals: fresh.flatMap(({ address, reference, digest }) =>
+      isToGo(digest) ? [{ address, reference, digest }] : [],
+    ),
+    kept: fresh.filter(({ digest }) => !isToGo(digest)),
   };
 }
 

@@ -5,7 +5,7 @@ import type { ApplyOptions } from './apply.js';
 import { CopyError, failureOf, runReported } from './copy.js';
 import { eitherSide } from './promote.js';
 import type { RecordedTags } from './recorded.js';
-import { removeTags, type Removed } from './removals.js';
+import { lookAtTags, removeTags, type Removed } from './removals.js';
 import { checkRepeat } from './repeat.js';
 import { Session } from './session.js';
 import { recordedOf, taskOf, type PlacedTag, type Step, type Task } from './undo-task.js';
@@ -32,9 +32,10 @@ export interface UndoReport extends CopyReport {
 /**
  * Puts the tags that a receipt says have moved back to where they were. Nothing is written unless each of them is still
  * what the receipt says (or is back already; else E_GUARD) and all that they were is still there (else E_NOT_FOUND).
- * A tag that was absent before is left as it is, which is no failure, or deleted where `deleteNewTags` says so
- * (E_UNSUPPORTED where the registry cannot). One of which it is not known what it was is E_UNSUPPORTED, and does not keep
- * the others from being put back. Throws CopyError when anything failed.
+ * A tag that was absent before is left as it is, whatever it is now, which is told and no failure, or deleted where
+ * `deleteNewTags` says so (E_UNSUPPORTED where the registry cannot). One of which it is not known what it was is
+ * E_UNSUPPORTED; neither that nor one that is left and cannot be looked at keeps the others from being put back. Throws
+ * CopyError when anything failed.
  */
 export async function undo(receipt: RecordedTags, given: UndoOptions = {}): Promise<UndoReport> {
   const { deleteNewTags = false, dryRun = false, ...rest } = given;
@@ -43,7 +44,11 @@ export async function undo(receipt: RecordedTags, given: UndoOptions = {}): Prom
   const task = taskOf(receipt, deleteNewTags);
   await refuseSharedLogin(task.moved, options);
   if (options.repeatOf !== undefined) checkRepeat(options.repeatOf, recordedOf(task));
-  const { outcomes, reports } = await work(task, options, dryRun);
+  // What is left is looked at for what is told of it, and keeps nothing from being put back.
+  const looked = task.kept.length === 0 ? [] : [await lookAtTags(task.kept, options)];
+  const done = await work(task, options, dryRun);
+  const outcomes = [...done.outcomes, ...looked.flatMap(({ targets }) => targets)];
+  const reports = [...done.reports, ...looked];
   const targets = task.moved.map((tag) => outcomeOf(tag, outcomes, task));
   const report: UndoReport & { ok: boolean } = {
     ok: true,
@@ -136,7 +141,7 @@ function unreadable(step: Step, reference: string, cause: RegferryError): Regfer
 }
 
 function outcomeOf(tag: PlacedTag, outcomes: readonly TargetReport[], task: Task): TargetReport {
-  const { reference, digest, previous } = tag;
+  const { reference, previous } = tag;
   const found = outcomes.find((outcome) => outcome.reference === reference);
   if (found !== undefined) return found;
   const empty = emptyTargetReport(reference);
@@ -149,17 +154,17 @@ function outcomeOf(tag: PlacedTag, outcomes: readonly TargetReport[], task: Task
     });
     return { ...empty, ...(typeof previous === 'string' ? { digest: previous } : {}), error };
   }
-  if (previous === null)
-    return { ...empty, previous: digest, ...(digest === null ? { deleted: true } : { left: true }) };
   const message = `${reference} is left as it is: what it was before is not in the receipt`;
   return { ...empty, error: new RegferryError('E_UNSUPPORTED', message) };
 }
 
 /** Tags that cannot be put back or deleted count only if all of those that can be were put back. */
-function failureOfUndo(report: CopyReport, { steps }: Task): RegferryError | undefined {
+function failureOfUndo(report: CopyReport, { steps, kept }: Task): RegferryError | undefined {
   const restorable = new Set(steps.flatMap(({ tags }) => tags).map(({ reference }) => reference));
+  const leftAlone = new Set(kept.map(({ reference }) => reference));
   const canBe = ({ reference, error }: TargetReport): boolean =>
-    restorable.has(reference) || (error !== undefined && error.code !== 'E_UNSUPPORTED');
+    restorable.has(reference) ||
+    (error !== undefined && error.code !== 'E_UNSUPPORTED' && !leftAlone.has(reference));
   const failure = failureOf({ ...report, targets: report.targets.filter(canBe) }, true);
   if (failure !== undefined) return failure;
   const failed = report.targets.filter((target) => !canBe(target) && target.error !== undefined);

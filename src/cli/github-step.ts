@@ -55,7 +55,10 @@ export function stepSummary(title: string, report: CopyReport, at: Date = new Da
 
 function nowText(target: TargetReport): string {
   if (target.error !== undefined) return escaped(`not set: ${advised(target.error, true)}`);
-  if (target.left === true) return `${code(previousText(target))}, left as it is`;
+  if (target.left === true) {
+    const since = target.movedSince === true ? '; someone has moved it since' : '';
+    return `${code(previousText(target))}, left as it is${since}`;
+  }
   if (target.deleted === true) return `${code('absent')}${target.changed ? '' : ', as it was'}`;
   if (target.digest === undefined) return '';
   return `${code(target.digest)}${target.changed ? '' : ', as it was'}`;

@@ -78,7 +78,7 @@ function documentOf(report: CopyReport | CopyPlan, targets: object[], failure: F
 
 function targetDocument(target: TargetReport): object {
   const { reference, digest, changed, previous, blobs, manifests, bytes, verified, error } = target;
-  const { unsure, left, deleted } = target;
+  const { unsure, left, movedSince, deleted } = target;
   return {
     reference,
     digest,
@@ -90,6 +90,7 @@ function targetDocument(target: TargetReport): object {
     verified,
     unsure,
     left,
+    movedSince,
     deleted,
     error: error === undefined ? undefined : errorDocument(error, true),
   };

@@ -8,13 +8,16 @@ export function undoneText(target: TargetReport, report: CopyReport): string {
 }
 
 function doneText(target: TargetReport, dryRun: boolean, time: string): string {
-  const { digest, changed, deleted, left, verified } = target;
+  const { digest, changed, deleted, left, movedSince, verified } = target;
   const now = previousText(target);
   if (left === true) {
     const stays = `was absent before, and ${dryRun ? 'would be' : 'is'} left as it is (${now})`;
+    if (movedSince === true) return `${stays}: someone has moved it since`;
     return `${stays}; --delete-new-tags deletes it`;
   }
   if (deleted === true) {
+    // Nobody asked for it to be deleted.
+    if (!changed && verified === undefined) return 'was absent before, and is absent again: nothing to do';
     if (!changed) return 'is absent already, as it was before: nothing to do';
     return dryRun
       ? `is ${now}, would be deleted: it was absent before`

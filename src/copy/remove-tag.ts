@@ -5,17 +5,21 @@ import { emptyTargetReport, type TargetReport } from './report.js';
 import { sentWrite } from './sent-write.js';
 import { lookUp } from './tag-state.js';
 
-/** A tag that is to go, if it still is what it was set to. */
-export interface Removal {
+/** A tag to look at, and what looking takes. */
+export interface LookedAt {
   readonly store: ContentTarget;
   readonly tag: string;
   /** How it is printed. */
   readonly reference: string;
+  readonly signal: AbortSignal;
+}
+
+/** A tag that is to go, if it still is what it was set to. */
+export interface Removal extends LookedAt {
   /** What it has to be, or it stays (E_GUARD). */
   readonly digest: string;
   /** Only look. */
   readonly dryRun: boolean;
-  readonly signal: AbortSignal;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
@@ -39,6 +43,26 @@ export async function removeTag(removal: Removal): Promise<TargetReport> {
   return report;
 }
 
+/** A tag that was absent before, and is to be left, whatever it is now. */
+export interface LeftTag extends LookedAt {
+  /** What it was set to; null where it was deleted. */
+  readonly digest: string | null;
+}
+
+/** Tells what a tag is that is left. Never rejects for what can go wrong with a registry: the report says what did. */
+export async function lookAtLeft(left: LeftTag): Promise<TargetReport> {
+  const report = emptyTargetReport(left.reference);
+  try {
+    const now = await look(left);
+    report.previous = now;
+    if (now === null) return { ...report, deleted: true };
+    if (now !== left.digest) report.movedSince = true;
+  } catch (error) {
+    report.error = withSide(error, 'target', left.signal);
+  }
+  return { ...report, left: true };
+}
+
 async function remove(removal: Removal, now: string, report: TargetReport): Promise<void> {
   const { store, tag, reference, digest, dryRun, signal } = removal;
   if (now !== digest) {
@@ -57,7 +81,7 @@ async function remove(removal: Removal, now: string, report: TargetReport): Prom
 }
 
 /** What the tag is, null for absent. Throws where that cannot be found out. */
-async function look({ store, tag, reference, signal }: Removal): Promise<string | null> {
+async function look({ store, tag, reference, signal }: LookedAt): Promise<string | null> {
   const state = await lookUp(store, { tag }, { signal }, 'proved');
   if (state.error !== undefined) throw state.error;
   if (state.previous === undefined) {

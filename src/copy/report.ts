@@ -34,6 +34,8 @@ export interface TargetReport {
   unsure?: boolean;
   /** Undo alone: the tag was absent before, and is left as it is. */
   left?: boolean;
+  /** Undo alone, with `left`: the tag is not what the recorded run made of it, so that someone has moved it since. */
+  movedSince?: boolean;
   /** Undo alone: the tag was absent before, and is so again. */
   deleted?: boolean;
   error?: RegferryError;

@@ -171,6 +171,21 @@ describe('an undo', () => {
     expect(again.stdout).toBe(`${named('prod')}@${digestOf(first)}\n`);
   });
 
+  it.each([[], ['--dry-run']])('says what a tag that was absent before is now: %s', async (...dryRun) => {
+    await promoting(named('build-1'), 'fresh', 'gone');
+    await seed(registry.store('app'), another, 'fresh');
+    await registry.store('app').untag('gone');
+    const { exit, stdout, stderr } = await undoing(...dryRun);
+    expect(exit).toBe(0);
+    const stays = dryRun.length > 0 ? 'would be left' : 'is left';
+    const told = stdout + stderr;
+    expect(told).toContain(
+      `${named('fresh')}: was absent before, and ${stays} as it is (${digestOf(another)}): someone has moved it since`,
+    );
+    expect(told).toContain(`${named('gone')}: was absent before, and is absent again`);
+    expect(told).not.toContain('--delete-new-tags');
+  });
+
   it('shows in a dry run what would be put back, and writes nothing', async () => {
     await promoting(named('build-1'), 'fresh', 'prod');
     registry.log.length = 0;

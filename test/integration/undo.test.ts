@@ -105,6 +105,34 @@ describe('undo', () => {
     expect(tag('prod')).toBe(digestOf(first));
   });
 
+  it('tells what a tag that was absent before is now, when someone has moved it, and puts the others back', async () => {
+    const receipt = await promoted('fresh', 'prod');
+    await seed(registry.store('app'), another, 'fresh');
+    const { targets, left } = await undo(receipt);
+    const is = { left: true, movedSince: true, previous: digestOf(another), changed: false };
+    expect(left).toEqual([named('fresh')]);
+    expect(targets).toMatchObject([is, { reference: named('prod'), changed: true }]);
+    expect([tag('fresh'), tag('prod')]).toEqual([digestOf(another), digestOf(first)]);
+  });
+
+  it('does not call a tag left that is absent again, and records nothing of it', async () => {
+    const receipt = await promoted('fresh', 'prod');
+    await registry.store('app').untag('fresh');
+    const report = await undo(receipt);
+    expect(report).toMatchObject({ ok: true, left: [] });
+    expect(report.targets[0]).toMatchObject({ deleted: true, previous: null, changed: false });
+    expect(createReceipt(report).predicate.tags.map(({ reference }) => reference)).toEqual([named('prod')]);
+  });
+
+  it('puts the others back, and fails, where a tag that is left cannot be looked at', async () => {
+    const receipt = await promoted('fresh', 'prod');
+    rules.push(rule({ path: /manifests\/fresh$/ }, answer(403)));
+    const error = await failedUndo(receipt);
+    expect(error.code).toBe('E_DENIED');
+    expect(error.report.left).toEqual([named('fresh')]);
+    expect(tag('prod')).toBe(digestOf(first));
+  });
+
   it('leaves everything as it is when what a tag was is gone', async () => {
     const receipt = await promoted('prod', 'edge');
     rules.push(rule({ path: new RegExp(digestOf(second)) }, answer(404)));
