@@ -14,7 +14,7 @@ import { IndexWriter } from './layout-index-writer.js';
 import { namedImage, notInLayout, singleImage, type SingleImage } from './layout-image.js';
 import type { LayoutLock } from './layout-lock.js';
 import { withTag } from './layout-tagging.js';
-import { LayoutInspector, wrongSize } from './layout-whole.js';
+import { LayoutInspector, ofLayout, refuseDamaged } from './layout-whole.js';
 import type {
   ContentTarget,
   Manifest,
@@ -108,6 +108,8 @@ export class LayoutStore implements ContentTarget {
     const entry = await this.#entry(key);
     const { digest } = entry;
     const size = ('digest' in key ? sizeOf(key) : undefined) ?? entry.size;
+    const isGone = 'tag' in key && (await this.#files.blobSize(digest)) === undefined;
+    if (isGone) throw this.#unknownBlob(digest, `, which its tag ${key.tag} is: the folder is damaged`);
     const bytes = await this.#read(digest, size, op);
     const mediaType = typeOf(bytes, 'digest' in key ? key.mediaType : undefined, entry.mediaType);
     if (mediaType === undefined) throw this.#noManifest(digest, bytes);
@@ -118,9 +120,7 @@ export class LayoutStore implements ContentTarget {
 
   async open(descriptor: Descriptor, options: OpenOptions = {}): Promise<Readable> {
     throwIfAborted(options.signal);
-    const found = await this.#files.blobSize(descriptor.digest);
-    const isOther = found !== undefined && found !== (sizeOf(descriptor) ?? found);
-    if (isOther) throw wrongSize(this.toString(), descriptor, found);
+    await refuseDamaged(this.#files, this.toString(), descriptor);
     const stream = await this.#files.openBlob(descriptor.digest, options.offset ?? 0);
     if (stream === undefined) throw this.#unknownBlob(descriptor.digest);
     return abortable(stream, options.signal);
@@ -216,7 +216,7 @@ export class LayoutStore implements ContentTarget {
     const stream = size === undefined ? undefined : await this.#files.openBlob(digest, 0);
     if (size === undefined || stream === undefined) throw this.#unknownBlob(digest);
     abortable(stream, op.signal);
-    return await readVerified(stream, { digest, size }, MANIFEST_BYTES);
+    return await ofLayout(this.toString(), readVerified(stream, { digest, size }, MANIFEST_BYTES));
   }
 
   async #isIntact(expected: Expected, op: Op): Promise<boolean> {
@@ -237,8 +237,8 @@ export class LayoutStore implements ContentTarget {
     return new RegferryError('E_MANIFEST', message, { digest });
   }
 
-  #unknownBlob(digest: Digest): RegferryError {
-    return new RegferryError('E_NOT_FOUND', `${this.toString()} has no blob ${digest}`, { digest });
+  #unknownBlob(digest: Digest, more = ''): RegferryError {
+    return new RegferryError('E_NOT_FOUND', `${this.toString()} has no blob ${digest}${more}`, { digest });
   }
 }
 

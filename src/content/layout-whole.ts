@@ -1,4 +1,4 @@
-import { isRegferryError, RegferryError, throwIfAborted } from '../errors.js';
+import { detailsOf, isRegferryError, RegferryError, throwIfAborted } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { DEPTH, NODES } from '../spec/limits.js';
 import { blobsOf, viewManifest, type ManifestView } from '../spec/manifest.js';
@@ -143,8 +143,29 @@ export class LayoutInspector implements Inspector {
   }
 }
 
-/** The error for a blob of a layout whose file has another number of bytes than its descriptor. */
-export function wrongSize(layout: string, { digest, size }: Descriptor, found: number): RegferryError {
+/**
+ * Throws E_SIZE_MISMATCH for a blob of a layout whose file has another number of bytes than its descriptor, and other bytes
+ * than its digest: where it is whole, it was named wrongly, which is not the folder's fault.
+ */
+export async function refuseDamaged(
+  files: LayoutFiles,
+  layout: string,
+  { digest, size }: Descriptor,
+): Promise<void> {
+  const found = await files.blobSize(digest);
+  if (size < 0 || found === undefined || found === size) return;
+  const stream = await files.openBlob(digest, 0);
+  if (stream === undefined || (await isIntact(stream, { digest, size: found }))) return;
   const message = `${layout}: the blob ${digest} has ${found} bytes and not ${size}; the folder is damaged`;
-  return new RegferryError('E_SIZE_MISMATCH', message, { digest });
+  throw new RegferryError('E_SIZE_MISMATCH', message, { digest });
+}
+
+/** What reading a layout gives. What it throws of size or hash names the layout. */
+export async function ofLayout<T>(layout: string, reading: Promise<T>): Promise<T> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (!isRegferryError(error) || !/^E_(SIZE|DIGEST)_MISMATCH$/.test(error.code)) throw error;
+    throw new RegferryError(error.code, `${layout}: ${error.message}`, { ...detailsOf(error), cause: error });
+  }
 }

@@ -112,7 +112,9 @@ describe.each(rootDamages)('a tag of a layout whose manifest is %s', (_, damage)
   });
 
   it('has no digest for those who ask what is there', async () => {
-    expect((await failureOf(digest(`${folder}:one`))).code).toMatch(/^E_(NOT_FOUND|.*_MISMATCH)$/);
+    const failure = await failureOf(digest(`${folder}:one`));
+    expect(failure.code).toMatch(/^E_(NOT_FOUND|.*_MISMATCH)$/);
+    expect(failure.message).toMatch(new RegExp(`^${folder}.*${rootOf.one}`));
   });
 
   it('is mended, and told, under another tag', async () => {
