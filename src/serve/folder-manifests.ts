@@ -45,7 +45,7 @@ export class FolderManifests {
     const index = await this.index();
     const entry = entryOf(index, key);
     const digest = 'digest' in key ? key.digest : entry?.digest;
-    const bytes = digest === undefined ? undefined : await this.#read(digest);
+    const bytes = digest === undefined ? undefined : await this.read(digest);
     if (digest === undefined || bytes === undefined) return undefined;
     const mediaType =
       entry?.mediaType ?? factsOf(bytes, '').detected ?? (await this.#typeInParent(index, digest));
@@ -81,19 +81,19 @@ export class FolderManifests {
       if ((await this.facts(descriptor))?.subject === subject) found.push(descriptor);
     }
     for (const { digest, mediaType } of found.sort((a, b) => (a.digest < b.digest ? -1 : 1))) {
-      const bytes = await this.#read(digest);
+      const bytes = await this.read(digest);
       if (bytes !== undefined) yield { descriptor: { mediaType, digest, size: bytes.length }, bytes };
     }
   }
 
   /** True when these bytes are there, undamaged. */
   async has({ descriptor, bytes }: Manifest): Promise<boolean> {
-    return (await this.#read(descriptor.digest))?.equals(bytes) === true;
+    return (await this.read(descriptor.digest))?.equals(bytes) === true;
   }
 
   /** What is known of a manifest; undefined where it is not there. */
   async facts(descriptor: Descriptor): Promise<ManifestFacts | undefined> {
-    return await this.#caches.facts.of(descriptor, () => this.#read(descriptor.digest));
+    return await this.#caches.facts.of(descriptor, () => this.read(descriptor.digest));
   }
 
   async #typeInParent(index: LayoutIndex, digest: Digest): Promise<string | undefined> {
@@ -103,8 +103,8 @@ export class FolderManifests {
     return undefined;
   }
 
-  /** A damaged manifest counts as one that is not there, so that it can be pushed again. */
-  async #read(digest: Digest): Promise<Buffer | undefined> {
+  /** The bytes of a manifest. A damaged manifest counts as one that is not there, so that it can be pushed again. */
+  async read(digest: Digest): Promise<Buffer | undefined> {
     const size = await ifPlain(() => this.#files.blobSize(digest));
     if (size === undefined || size > MANIFEST_BYTES) return undefined;
     const stream = await this.#files.openBlob(digest, 0);

@@ -16,8 +16,12 @@ import { ifPlain, refusalToGoOn, refusalToWrite } from './folder-refusal.js';
 import { FolderUpload } from './folder-upload.js';
 import { IndexWriter } from '../content/layout-index-writer.js';
 import { factsOf } from './manifest-facts.js';
+import { NamedSizes } from './named-sizes.js';
 import type { ByteRange } from './range.js';
 import type { IncomingBlob, RepositoryStorage } from './storage.js';
+
+/** Most blobs of which it is remembered that they were hashed. */
+const mostVerdicts = 1000;
 
 /**
  * An OCI image layout as a repository of a registry. Its lock is held as long as a request that writes to it runs, and
@@ -27,19 +31,24 @@ export class FolderRepository implements RepositoryStorage {
   readonly #files: LayoutFiles;
   readonly #manifests: FolderManifests;
   readonly #writer: IndexWriter;
+  readonly #sizes: NamedSizes;
+  /** Blobs whose size is not what it should be, by digest and size: whether their bytes are right all the same. */
+  readonly #verdicts = new Map<string, Promise<boolean>>();
 
   constructor(files: LayoutFiles, caches: FolderCaches) {
     this.#files = files;
     this.#manifests = new FolderManifests(files, caches);
     this.#writer = new IndexWriter(files, caches.indexes);
+    this.#sizes = new NamedSizes(this.#manifests);
   }
 
-  /** What is no plain file is no blob. */
+  /** What is no plain file is no blob, nor is one of another size than manifests name, unless it has the right bytes. */
   async blobSize(digest: Digest, declared?: number): Promise<number | undefined> {
-    const size = await ifPlain(() => this.#files.blobSize(digest));
-    if (size === undefined || size === (declared ?? size)) return size;
-    const stream = await this.#files.openBlob(digest, 0);
-    return stream !== undefined && (await isIntact(stream, { digest, size })) ? size : undefined;
+    const size = await this.#fileSize(digest);
+    if (size === undefined || size === declared) return size;
+    const named = await this.#sizes.of(digest);
+    if (named === size || (named === undefined && declared === undefined)) return size;
+    return (await this.#isIntact(digest, size)) ? size : undefined;
   }
 
   async openBlob(digest: Digest, { start, end }: ByteRange): Promise<Readable> {
@@ -52,7 +61,10 @@ export class FolderRepository implements RepositoryStorage {
     const lock = await this.#lock();
     try {
       const upload = await LayoutUpload.create(this.#files, algorithm);
-      return new FolderUpload(upload, lock, () => this.#lock());
+      return new FolderUpload(upload, lock, {
+        takeLock: () => this.#lock(),
+        onCommit: (digest, size) => this.#sizes.learn(digest, size),
+      });
     } catch (error) {
       lock.release();
       throw error;
@@ -63,6 +75,7 @@ export class FolderRepository implements RepositoryStorage {
     if (!(from instanceof FolderRepository)) return false;
     const size = await from.blobSize(digest);
     if (size === undefined) return false;
+    if ((await from.#sizes.of(digest)) === size) this.#sizes.learn(digest, size);
     return await this.#writing(async () => {
       if (await this.#files.linkBlob(from.#files, digest)) return true;
       await this.#keep(digest, await from.openBlob(digest, { start: 0, end: size }));
@@ -72,7 +85,7 @@ export class FolderRepository implements RepositoryStorage {
 
   /** A manifest is a blob too, in a layout; it is deleted as a manifest alone. */
   async deleteBlob(digest: Digest): Promise<boolean> {
-    if ((await this.blobSize(digest)) === undefined) return false;
+    if ((await this.#fileSize(digest)) === undefined) return false;
     return await this.#writing(async (lock) => {
       if (await this.#manifests.names(await this.#manifests.index(), digest)) return false;
       lock.assertHeld();
@@ -80,8 +93,10 @@ export class FolderRepository implements RepositoryStorage {
     });
   }
 
-  manifest(key: ManifestKey): Promise<Manifest | undefined> {
-    return this.#manifests.find(key);
+  async manifest(key: ManifestKey): Promise<Manifest | undefined> {
+    const manifest = await this.#manifests.find(key);
+    if (manifest !== undefined) this.#sizes.see(manifest);
+    return manifest;
   }
 
   referrers(subject: Digest, after = ''): AsyncIterable<Manifest> {
@@ -95,7 +110,7 @@ export class FolderRepository implements RepositoryStorage {
       if (!wasThere) await this.#keep(digest, [manifest.bytes]);
       await this.#writer.change(lock, async (index) => {
         // Somebody may have deleted it since.
-        if ((await this.blobSize(digest)) === undefined) await this.#keep(digest, [manifest.bytes]);
+        if ((await this.#fileSize(digest)) === undefined) await this.#keep(digest, [manifest.bytes]);
         return await this.#withManifest(index, manifest, tags, wasThere);
       });
     });
@@ -166,6 +181,27 @@ export class FolderRepository implements RepositoryStorage {
       next = next.root({ ...child, mediaType });
     }
     return next;
+  }
+
+  async #fileSize(digest: Digest): Promise<number | undefined> {
+    return await ifPlain(() => this.#files.blobSize(digest));
+  }
+
+  /** One that was named wrongly is right from then on. */
+  async #isIntact(digest: Digest, size: number): Promise<boolean> {
+    const key = `${digest} ${size}`;
+    if (this.#verdicts.size > mostVerdicts) this.#verdicts.clear();
+    let verdict = this.#verdicts.get(key);
+    if (verdict === undefined) {
+      const hash = async (): Promise<boolean> => {
+        const stream = await this.#files.openBlob(digest, 0);
+        return stream !== undefined && (await isIntact(stream, { digest, size }));
+      };
+      this.#verdicts.set(key, (verdict = hash()));
+      verdict.catch(() => this.#verdicts.delete(key));
+    }
+    if (await verdict) this.#sizes.learn(digest, size);
+    return await verdict;
   }
 
   async #keep(digest: Digest, pieces: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
