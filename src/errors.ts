@@ -79,8 +79,8 @@ export type Hint =
   | { readonly code: 'allow-private' }
   /** Upload in smaller chunks. */
   | { readonly code: 'smaller-chunks' }
-  /** Set tags in another repository than the source's. */
-  | { readonly code: 'promote-to'; readonly repository: string }
+  /** Set tags in another repository than the source's; `tagMissing` where none was given. */
+  | { readonly code: 'promote-to'; readonly repository: string; readonly tagMissing?: boolean }
   /** What was given for a plan is a receipt: undo takes it. */
   | { readonly code: 'undo-receipt' }
   /** What was given for a receipt is a plan: apply takes it. */

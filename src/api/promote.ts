@@ -91,9 +91,31 @@ function wantedTags(
 function loneTag(text: string, source: Address): string {
   if (isTag(text)) return text;
   const [, place = '', tag = ''] = /^(.*):([^:/@]*)$/.exec(text) ?? [];
-  if (!isTag(tag)) return parseTag(text);
+  if (!isTag(tag)) {
+    refuseRepository(text);
+    return parseTag(text);
+  }
   const message = `"${printable(withoutUser(text), 200)}" is not a tag: give the tag alone, ${tag}`;
   throw new RegferryError('E_REFERENCE', message, { hint: elsewhere(place, source) });
+}
+
+/** Throws E_REFERENCE for a repository in place of a tag. */
+function refuseRepository(text: string): void {
+  const repository = repositoryOf(text);
+  if (repository === undefined) return;
+  const message = `"${printable(withoutUser(text), 200)}" is not a tag but a repository`;
+  throw new RegferryError('E_REFERENCE', message, {
+    hint: { code: 'promote-to', repository, tagMissing: true },
+  });
+}
+
+function repositoryOf(text: string): string | undefined {
+  try {
+    // `release/1.0` is a bad tag rather than a repository at Docker Hub.
+    return /^(?:localhost|[^/]*[.:][^/]*)\//.test(text) ? parseRepositoryAddress(text).repository : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What to do where the image that was given for a tag is not in the repository of the source. */

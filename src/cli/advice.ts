@@ -47,7 +47,9 @@ function worded(hint: Hint, spell: Spell): string {
     case 'smaller-chunks':
       return `try ${spell('chunk-size')} with a smaller size`;
     case 'promote-to':
-      return `--to ${hint.repository} sets it there`;
+      return hint.tagMissing === true
+        ? `--to ${hint.repository} TAG sets a tag there`
+        : `--to ${hint.repository} sets it there`;
     case 'undo-receipt':
       return 'it is for regferry promote --undo';
     case 'apply-plan':

@@ -51,9 +51,14 @@ export function flag(group: OptionGroup, describe: string, wording: Wording = {}
   return { kind: 'flag', group, describe, expects: 'true or false', parse: parseFlag, ...wording };
 }
 
-/** An option with a text that is passed on as it is. */
-export function text(group: OptionGroup, placeholder: string, describe: string): Option<string> {
-  return { kind: 'value', group, describe, placeholder, expects: 'a value', parse: (given) => given };
+/** An option with a text that is passed on as it is. `expects` says what it is, e.g. `a file`. */
+export function text(
+  group: OptionGroup,
+  placeholder: string,
+  expects: string,
+  describe: string,
+): Option<string> {
+  return { kind: 'value', group, describe, placeholder, expects, parse: (given) => given };
 }
 
 /** An option with one of a few words; the first is what holds where none is given. */
@@ -103,14 +108,19 @@ export function duration(group: OptionGroup, describe: string): Option<number> {
   };
 }
 
-/** An option that may be given several times, or once with commas. */
-export function list(group: OptionGroup, placeholder: string, describe: string): Option<readonly string[]> {
+/** An option that may be given several times, or once with commas. `things` says what it lists, e.g. `hosts`. */
+export function list(
+  group: OptionGroup,
+  placeholder: string,
+  things: string,
+  describe: string,
+): Option<readonly string[]> {
   return {
     kind: 'list',
     group,
     describe,
     placeholder,
-    expects: 'values without blanks',
+    expects: `${things} without blanks`,
     parse: (given) => {
       const parts = given.split(',').map((part) => part.trim());
       return parts.some((part) => part === '' || /\s/.test(part)) ? undefined : parts;

@@ -1,3 +1,4 @@
+import { RegferryError } from '../errors.js';
 import { parsePlatform } from '../spec/platform.js';
 import { choice, duration, flag, list, type Option, type OptionsOf, text, wholeNumber } from './option.js';
 import { parseSize } from './quantity.js';
@@ -41,10 +42,11 @@ export interface ConnectionOptions {
 
 /** Options about the connection to any registry. */
 export const connectionOptions: OptionsOf<ConnectionOptions> = {
-  authfile: text('Connection', 'FILE', 'read credentials from this file alone'),
+  authfile: text('Connection', 'FILE', 'a file of logins', 'read credentials from this file alone'),
   'trusted-realm': list(
     'Connection',
     'HOST',
+    'hosts',
     'send credentials to these token servers alone; may be repeated',
   ),
   'allow-private-redirects': flag('Connection', 'follow redirects of public registries to private addresses'),
@@ -82,8 +84,11 @@ export const transferOptions: OptionsOf<TransferOptions> = {
   ),
 };
 
-/** `--platform`: os/arch[/variant], one value. */
-export function platformOption(describe: string): Option<string> {
+/** What other programs call all platforms. */
+const ALL_PLATFORMS = /^(?:all|any|every|both|\*(?:\/\*)?)$/i;
+
+/** `--platform`: os/arch[/variant], one value. `without` says what is done where it is not given. */
+export function platformOption(describe: string, without: string): Option<string> {
   return {
     kind: 'value',
     group: 'Command',
@@ -91,6 +96,9 @@ export function platformOption(describe: string): Option<string> {
     placeholder: 'OS/ARCH',
     expects: 'a platform such as linux/amd64 or linux/arm/v7',
     parse: (given) => {
+      if (ALL_PLATFORMS.test(given.trim())) {
+        throw new RegferryError('E_USAGE', `--platform takes one platform; leave it out: ${without}`);
+      }
       parsePlatform(given); // throws E_USAGE, and says why several are refused
       return given;
     },

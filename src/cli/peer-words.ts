@@ -15,6 +15,9 @@ const LOGIN = 'give {username} and {password-stdin}, or run regferry login';
 const NO_CLOBBER = '--no-clobber overwrites no tag';
 const PARALLEL = '--concurrency N is how many transfers there are at a time with a host';
 const RESULT = 'the digest is on stdout; --json has the rest';
+const DELETE =
+  'images are never deleted here; regferry promote --undo RECEIPT --delete-new-tags deletes tags that a promotion has made';
+const FORCE = 'there is nothing to force: copy and promote overwrite tags unless --no-clobber is given';
 const FOREIGN = '--include-foreign copies the blobs of foreign layers, too';
 
 /** Options, as they are spelled elsewhere, and what there is here. */
@@ -78,7 +81,7 @@ export const peerOptions: ReadonlyMap<string, string> = new Map([
   ['--sign-by', 'nothing is signed here'],
   ['--remove-signatures', 'signatures are not copied unless by their tags'],
   ['--format', `${DIGESTS}, and neither are formats; --json is for programs`],
-  ['-f', `${DIGESTS}, and neither are formats; --json is for programs`],
+  ['-f', FORCE],
   ['--preserve-digests', DIGESTS],
   ['--dest-compress', `layers are copied as they are: ${DIGESTS}`],
   ['--dest-compress-format', `layers are copied as they are: ${DIGESTS}`],
@@ -100,7 +103,9 @@ export const peerOptions: ReadonlyMap<string, string> = new Map([
   ['--missing', NO_CLOBBER],
   ['-n', `${NO_CLOBBER}, and --dry-run writes nothing`],
   ['--overwrite', 'tags are overwritten unless --no-clobber is given'],
-  ['--force', 'tags are overwritten unless --no-clobber is given'],
+  ['--force', FORCE],
+  ['-y', FORCE],
+  ['--yes', FORCE],
   ['--include', "--tags 'GLOB' chooses among --all-tags"],
   ['--exclude', "--exclude-tags 'GLOB' chooses among --all-tags"],
   ['--tag', 'tags are part of the images: regferry copy app:1 app:prod, or regferry promote app:1 prod'],
@@ -128,6 +133,21 @@ export const peerOptions: ReadonlyMap<string, string> = new Map([
   ['--help-all', 'regferry help COMMAND has all options'],
 ]);
 
+const RECEIPT =
+  'a receipt is of a promotion: regferry promote --to REPOSITORY --receipt FILE SOURCE TAG copies what is missing, too';
+const LISTEN = '{addr} HOST:PORT says where it listens';
+const LISTEN_OPTIONS = ['--port', '-p', '--listen', '--bind', '--address', '--host'] as const;
+
+/** Options that one command has not, by the command's name and theirs, where more is known than for all commands. */
+export const ownPeerOptions: ReadonlyMap<string, string> = new Map([
+  ['copy --receipt', RECEIPT],
+  ['copy --overwrite-receipt', RECEIPT],
+  ['copy --undo', 'regferry promote --undo RECEIPT puts back what a promotion has moved'],
+  ['copy --to', 'the target is an argument: regferry copy SOURCE TARGET'],
+  ['manifest --json', 'a manifest is JSON already; regferry digest --json tells its type and size'],
+  ...LISTEN_OPTIONS.map((option) => [`serve ${option}`, LISTEN] as const),
+]);
+
 /** Commands, as they are called elsewhere, in one word or two, and what there is here. */
 export const peerCommands: ReadonlyMap<string, string> = new Map([
   ['cp', 'regferry copy SOURCE TARGET copies an image'],
@@ -144,6 +164,9 @@ export const peerCommands: ReadonlyMap<string, string> = new Map([
   ['sync', 'regferry copy --all-tags REPOSITORY REPOSITORY copies every tag'],
   ['backup', 'regferry copy --all-tags REPOSITORY oci:FOLDER keeps every tag'],
   ['restore', 'regferry copy --all-tags oci:FOLDER REPOSITORY brings every tag'],
+  ['copytags', 'regferry copy --all-tags REPOSITORY REPOSITORY copies every tag'],
+  ['copy-tags', 'regferry copy --all-tags REPOSITORY REPOSITORY copies every tag'],
+  ['copy-all', 'regferry copy --all-tags REPOSITORY REPOSITORY copies every tag'],
   ['ls', 'regferry tags REPOSITORY lists tags'],
   ['list', 'regferry tags REPOSITORY lists tags'],
   ['list-tags', 'regferry tags REPOSITORY lists tags'],
@@ -177,8 +200,19 @@ export const peerCommands: ReadonlyMap<string, string> = new Map([
   ['undo', 'regferry promote --undo RECEIPT puts tags back'],
   ['rollback', 'regferry promote --undo RECEIPT puts tags back'],
   ['plan', 'regferry copy or promote with --dry-run --plan-out FILE makes a plan'],
-  ['delete', 'nothing is ever deleted here'],
-  ['rm', 'nothing is ever deleted here'],
+  ['delete', DELETE],
+  ['rm', DELETE],
+  ['remove', DELETE],
+  ['rmi', DELETE],
+  ['del', DELETE],
+  ['prune', DELETE],
+  ['tag rm', DELETE],
+  ['tag delete', DELETE],
+  ['manifest rm', DELETE],
+  ['manifest delete', DELETE],
+  ['image rm', DELETE],
+  ['repo rm', DELETE],
+  ['tags rm', DELETE],
   ['auth', 'regferry login REGISTRY, regferry logout REGISTRY'],
   ['auth login', 'regferry login REGISTRY logs in'],
   ['auth logout', 'regferry logout REGISTRY logs out'],

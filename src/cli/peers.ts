@@ -1,5 +1,6 @@
 import type { Command } from './command.js';
-import { peerCommands, peerOptions } from './peer-words.js';
+import { nearest } from './nearest.js';
+import { ownPeerOptions, peerCommands, peerOptions } from './peer-words.js';
 import { registryOptions } from './side-options.js';
 
 const PASSWORDS =
@@ -10,7 +11,8 @@ const PASSWORDS =
  * of this command. Undefined where nothing is known, or where the command has nothing of the kind.
  */
 export function optionAdvice(spelled: string, command: Command | undefined): string | undefined {
-  const known = peerOptions.get(spelled) ?? otherSide(spelled, command);
+  const own = command === undefined ? undefined : ownPeerOptions.get(`${command.name} ${spelled}`);
+  const known = own ?? peerOptions.get(spelled) ?? otherSide(spelled, command);
   if (known === undefined) return undefined;
   const named: string[] = [];
   const text = known.replaceAll(/\{((?:from-|to-)?)([a-z-]+)\}/g, (_, prefix: string, name: string) => {
@@ -25,8 +27,21 @@ export function optionAdvice(spelled: string, command: Command | undefined): str
 
 /** What there is in place of a command that other programs have: `cp`, or in two words `image copy`. */
 export function commandAdvice(words: readonly string[]): string | undefined {
-  const [first = '', second = ''] = words;
+  const [first = '', second = ''] = words.map((word) => word.toLowerCase());
   return peerCommands.get(`${first} ${second}`) ?? peerCommands.get(first);
+}
+
+/** Shorter words are near to too many. */
+const LEAST_LETTERS = 4;
+
+/** What there is in place of a command that other programs have and that a word is a misspelling of. */
+export function misspeltCommand(
+  word: string,
+): { readonly word: string; readonly advice: string } | undefined {
+  const single = [...peerCommands.keys()].filter((key) => !key.includes(' ') && key.length >= LEAST_LETTERS);
+  const near = nearest(word, single);
+  const advice = near === undefined ? undefined : peerCommands.get(near);
+  return near === undefined || advice === undefined ? undefined : { word: near, advice };
 }
 
 /** The same for a word too many behind a command that there is: `manifest fetch`. */

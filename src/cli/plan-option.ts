@@ -5,6 +5,7 @@ import { usageError } from './usage-error.js';
 export const planOutOption: Option<string> = text(
   'Command',
   'FILE',
+  'a file for the plan',
   'with --dry-run: keep the plan in this file, for regferry apply',
 );
 

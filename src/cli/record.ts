@@ -17,6 +17,7 @@ import { readIfThere, WholeFile } from './whole-file.js';
 export const receiptOption: Option<string> = text(
   'Command',
   'FILE',
+  'a file for the receipt',
   'keep a record of what was done in this file, as an in-toto statement',
 );
 

@@ -1,7 +1,7 @@
 import type { Command } from './command.js';
 import type { CommandLine } from './command-line.js';
 import { nearest } from './nearest.js';
-import { commandAdvice, optionAdvice, verbAdvice } from './peers.js';
+import { commandAdvice, misspeltCommand, optionAdvice, verbAdvice } from './peers.js';
 import { usageError } from './usage-error.js';
 
 /** What a command line asks for. */
@@ -12,6 +12,9 @@ export type Request =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'run'; readonly command: Command; readonly args: readonly string[] };
 
+/** Most commands that are named for an option. */
+const MOST_NAMES = 3;
+
 /** The command that a command line names, if there is one of that name. */
 export function namedCommand(line: CommandLine, commands: readonly Command[]): Command | undefined {
   return commands.find(({ name }) => name === line.words[0]);
@@ -21,7 +24,12 @@ export function namedCommand(line: CommandLine, commands: readonly Command[]): C
 export function readRequest(line: CommandLine, commands: readonly Command[]): Request {
   const [word, ...args] = line.words;
   const command = namedCommand(line, commands);
-  if (isOn(line, 'help')) return { kind: 'help', command };
+  if (isOn(line, 'help')) {
+    // Behind a misspelt option the first word may be a value.
+    const isName = command === undefined && line.problem === undefined && word !== 'help';
+    if (isName && word !== undefined) throw unknownCommand(word, commands);
+    return { kind: 'help', command };
+  }
   if (isOn(line, 'version')) return { kind: 'version' };
   const elsewhere = command === undefined ? commandAdvice(line.words) : undefined;
   if (word !== undefined && elsewhere !== undefined) throw noCommand(word, elsewhere);
@@ -34,12 +42,18 @@ export function readRequest(line: CommandLine, commands: readonly Command[]): Re
   if (command === undefined) throw unknownCommand(word, commands);
   const foreign = [...line.given.keys()].find((name) => !Object.hasOwn(command.options, name));
   if (foreign !== undefined) {
-    const advice = optionAdvice(`--${foreign}`, command);
+    const advice = optionAdvice(`--${foreign}`, command) ?? havingIt(foreign, commands);
     const instead = advice === undefined ? '' : `; ${advice}`;
     throw usageError(`--${foreign} is not an option of ${command.name}${instead}`, command.name);
   }
   checkCount(command, args);
   return { kind: 'run', command, args };
+}
+
+/** Which commands have an option that this one has not, where they are few. */
+function havingIt(option: string, commands: readonly Command[]): string | undefined {
+  const names = commands.filter(({ options }) => Object.hasOwn(options, option)).map(({ name }) => name);
+  return names.length > MOST_NAMES ? undefined : `it is one of ${new Intl.ListFormat('en').format(names)}`;
 }
 
 /** What is wrong with an option that other programs have. */
@@ -59,15 +73,22 @@ function noCommand(word: string, instead: string): Error {
 }
 
 function unknownCommand(word: string, commands: readonly Command[]): Error {
-  const instead = commandAdvice([word]);
+  const spelled = word.toLowerCase();
+  const instead = commandAdvice([spelled]);
   if (instead !== undefined) return noCommand(word, instead);
-  const meant = nearest(
-    word,
-    commands.map(({ name }) => name),
-  );
   // Whatever is no plain word may be a login, and is not repeated.
   const shown = /^[a-z][a-z-]{0,20}$/i.test(word) ? `"${word}"` : 'of that name';
-  return usageError(`there is no command ${shown}${meant === undefined ? '' : `; did you mean ${meant}?`}`);
+  const names = commands.map(({ name }) => name);
+  const meant = meantCommand(spelled, names);
+  if (meant !== undefined) return usageError(`there is no command ${shown}; did you mean ${meant}?`);
+  const near = misspeltCommand(spelled);
+  const guess = near === undefined ? '' : `; if ${near.word} is meant: ${near.advice}`;
+  return usageError(`there is no command ${shown}${guess}`);
+}
+
+/** The command of which a word is another spelling, or the beginning. */
+function meantCommand(word: string, names: readonly string[]): string | undefined {
+  return nearest(word, names) ?? names.find((name) => word.startsWith(name));
 }
 
 function checkCount({ name, arguments: rule }: Command, args: readonly string[]): void {

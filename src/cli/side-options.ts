@@ -35,14 +35,19 @@ export const targetOptions: OptionsOf<Prefixed<'to-', SideValues>> = prefixed(
 
 function sideTable(group: OptionGroup, side: string): OptionsOf<SideValues> {
   return {
-    username: text(group, 'NAME', `user name at ${side}`),
+    username: text(group, 'NAME', 'a user name', `user name at ${side}`),
     'password-stdin': flag(group, 'read the password or token from standard input'),
     anonymous: flag(group, `use no credentials at ${side}`),
     'plain-http': flag(group, `speak http, not https, to ${side}`),
     insecure: flag(group, 'accept any certificate'),
-    'ca-file': text(group, 'FILE', 'trust these certificate authorities too (PEM)'),
-    'cert-file': text(group, 'FILE', 'client certificate (PEM)'),
-    'key-file': text(group, 'FILE', 'key of the client certificate (PEM)'),
+    'ca-file': text(
+      group,
+      'FILE',
+      'a PEM file of certificate authorities',
+      'trust these certificate authorities too (PEM)',
+    ),
+    'cert-file': text(group, 'FILE', 'a PEM file with a certificate', 'client certificate (PEM)'),
+    'key-file': text(group, 'FILE', 'a PEM file with a key', 'key of the client certificate (PEM)'),
   };
 }
 

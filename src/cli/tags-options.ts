@@ -19,7 +19,7 @@ export const tagsOptions: OptionsOf<TagsValues> = {
 };
 
 function globs(describe: string): Option<readonly string[]> {
-  const option = list('Command', 'GLOB', describe);
+  const option = list('Command', 'GLOB', 'patterns', describe);
   return {
     ...option,
     parse: (given) => {

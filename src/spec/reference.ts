@@ -24,6 +24,7 @@ const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 /** No valid reference comes near it; it keeps the grammar's work small. */
 const LONGEST = 1_000;
 const LONGEST_PATH = 255;
+const MOST_PORT = 65_535;
 const LONGEST_DOMAIN = 261;
 
 /**
@@ -110,8 +111,10 @@ function parseName(name: string, text: string): Reference {
   const domain = isDomain ? first : DOCKER_HUB;
   const path = isDomain ? name.slice(slash + 1) : name;
   const port = DOMAIN.exec(domain.length > LONGEST_DOMAIN ? '' : domain);
+  if (port === null && /^[^:]+:[0-9]{6,}$/.test(domain)) throw bad(text, `a port is at most ${MOST_PORT}`);
   if (port === null)
     throw bad(text, 'the registry is not a host name or a bracketed IPv6 address with an optional port');
+  if (Number(port[1] ?? 443) > MOST_PORT) throw bad(text, `a port is at most ${MOST_PORT}`);
   if (Number(port[1] ?? 443) < 1 || !URL.canParse(`https://${domain}/`)) {
     throw bad(text, 'the registry is not a host that can be reached');
   }
@@ -166,11 +169,31 @@ function shown(text: string): string {
   return printable(withoutUser(text), 200);
 }
 
+/** An image with its registry in front: the colons in it are those of a port and a tag. */
+const HOSTED = new RegExp(
+  `^(?:docker://)?(?:localhost|${LABEL}(?:\\.${LABEL})+|\\[[0-9A-Fa-f:]+\\])(?::[0-9]{1,5})?/${COMPONENT}(?:/${COMPONENT})*(?::[A-Za-z0-9._-]+)?$`,
+);
+/** What could be no registry behind the @ of a login, but the beginning of a digest, or a tag. */
+const NO_REGISTRY = /^(?!localhost$)[^/.:]*$/i;
+/** The digits of a digest, or the first of them. */
+const HEX = /^[0-9a-f]{12,128}$/;
+
 /**
  * What may be shown of a text that was meant for a reference. Someone may have written `user:password@registry`: what is
- * in front of the @ stays out then.
+ * in front of the @ stays out, unless its colons can only be those of a port and a tag, as in `localhost:5000/app:1@latest`.
  */
 export function withoutUser(text: string): string {
-  const user = /^.*@(?!sha[0-9])/is.exec(text)?.[0] ?? '';
-  return user.includes(':') ? `***@${text.slice(user.length)}` : text;
+  const user = /^.*@(?!sha[0-9][^/.]*$)/is.exec(text)?.[0] ?? '';
+  return user.includes(':') && !isName(user.slice(0, -1), text.slice(user.length))
+    ? `***@${text.slice(user.length)}`
+    : text;
+}
+
+/** True where what is in front of the @ is the name of an image, with a bad digest behind it. */
+function isName(named: string, behind: string): boolean {
+  if (named.length > LONGEST || !NO_REGISTRY.test(behind)) return false;
+  if (HOSTED.test(named)) return true;
+  const [name = '', tag, ...more] = named.split(':');
+  // With neither a registry nor a digest it may as well be `user:password@host`.
+  return HEX.test(behind) && PATH.test(name) && tag !== undefined && TAG.test(tag) && more.length === 0;
 }

@@ -56,7 +56,10 @@ export const copyCommand: Command = command<CopyValues>({
   ],
   options: {
     ...tagsOptions,
-    platform: platformOption('copy one platform out of an index, without its attestations'),
+    platform: platformOption(
+      'copy one platform out of an index, without its attestations',
+      'all platforms are copied',
+    ),
     'include-foreign': flag('Command', 'copy the blobs of foreign (non-distributable) layers too'),
     ...guardOptions,
     'dry-run': flag('Command', 'tell what would be done, and write nothing'),

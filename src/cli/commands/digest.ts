@@ -29,7 +29,10 @@ export const digestCommand: Command = command<DigestValues>({
     ['test "$(regferry digest $A)" = "$(regferry digest $B)"', 'are two tags the same image?'],
   ],
   options: {
-    platform: platformOption('the manifest of this platform in an index'),
+    platform: platformOption(
+      'the manifest of this platform in an index',
+      'the digest of an index covers all platforms',
+    ),
     ...registryOptions,
     ...connectionOptions,
     ...outputOptions,

@@ -27,7 +27,7 @@ export const manifestCommand: Command = command<ManifestValues>({
     ['regferry manifest --platform linux/arm64 alpine:3.20 | jq .layers', 'the layers of one platform'],
   ],
   options: {
-    platform: platformOption('the manifest of this platform in an index'),
+    platform: platformOption('the manifest of this platform in an index', 'an index lists all platforms'),
     ...registryOptions,
     ...connectionOptions,
     ...logOptions,

@@ -73,10 +73,16 @@ export const serveCommand: Command = command<ServeValues>({
     htpasswd: text(
       'Command',
       'FILE',
+      'a file of users and bcrypt hashes',
       'let only these users in; the passwords are bcrypt hashes (htpasswd -B)',
     ),
-    'tls-cert': text('Command', 'FILE', 'speak https with this certificate (PEM)'),
-    'tls-key': text('Command', 'FILE', "the certificate's key (PEM)"),
+    'tls-cert': text(
+      'Command',
+      'FILE',
+      'a PEM file with a certificate',
+      'speak https with this certificate (PEM)',
+    ),
+    'tls-key': text('Command', 'FILE', 'a PEM file with a key', "the certificate's key (PEM)"),
     'max-size': maxSizeOption,
     sparse: flag('Command', 'take manifests before all that they name is there'),
     ...logOptions,

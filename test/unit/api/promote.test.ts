@@ -17,6 +17,15 @@ describe('a tag of a promotion', () => {
     });
   });
 
+  it('is missing where a repository is given', async () => {
+    await expect(promote(source, 'localhost:7203/prod/app')).rejects.toMatchObject({
+      code: 'E_REFERENCE',
+      message: '"localhost:7203/prod/app" is not a tag but a repository',
+      hint: { code: 'promote-to', repository: 'localhost:7203/prod/app', tagMissing: true },
+    });
+    await expect(promote(source, 'release/1.0')).rejects.toMatchObject({ hint: undefined });
+  });
+
   it('of another repository is hinted at', async () => {
     await expect(promote(source, 'r.example.com/other:prod')).rejects.toMatchObject({
       hint: { code: 'promote-to', repository: 'r.example.com/other' },

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { allOptions } from '../../../src/cli/commands.js';
 import { gatherOptions, variableOf } from '../../../src/cli/env-options.js';
 import { optionValues } from '../../../src/cli/option-values.js';
 import { flag, list, type OptionsOf, type Values, wholeNumber } from '../../../src/cli/option.js';
@@ -14,7 +15,7 @@ interface Sample {
 const sample: OptionsOf<Sample> = {
   quiet: flag('Output', ''),
   'retry-count': wholeNumber('Connection', { least: 0, most: 9 }, ''),
-  hosts: list('Connection', 'HOST', ''),
+  hosts: list('Connection', 'HOST', 'hosts', ''),
 };
 
 function values(onCommandLine: Record<string, string[]>, env: Record<string, string> = {}): Values<Sample> {
@@ -63,9 +64,20 @@ describe('option values', () => {
     [{ 'retry-count': ['-1'] }, {}, '--retry-count must be a whole number from 0 to 9, not "-1"'],
     [{ 'retry-count': [''] }, {}, '--retry-count needs a value: a whole number from 0 to 9'],
     [{ 'retry-count': ['1', '2'] }, {}, '--retry-count was given 2 times ("1" and "2"): give it once'],
-    [{ hosts: ['a', 'b,,c'] }, {}, '--hosts must be values without blanks, not "a,b,,c"'],
+    [{ hosts: ['a', 'b,,c'] }, {}, '--hosts must be hosts without blanks, not "a,b,,c"'],
   ])('are refused by name when they are wrong: %j %j', (onCommandLine, env, message) => {
     expect(complaint(onCommandLine, env)).toMatchObject({ code: 'E_USAGE', message });
+  });
+
+  it('that are missing are told what they are: never a mere value', () => {
+    for (const [name, { kind, expects }] of Object.entries(allOptions)) {
+      if (kind === 'flag') continue;
+      expect(expects, name).not.toMatch(/\bvalues?\b/);
+      const given = new Map([[name, { name: `--${name}`, origin: 'command line', texts: [''] } as const]]);
+      expect(() => optionValues(allOptions, given)).toThrow(`--${name} needs a value: ${expects}`);
+    }
+    expect(allOptions['undo']?.expects).toBe('the file of a receipt');
+    expect(allOptions['from-username']?.expects).toBe('a user name');
   });
 
   it('put lists together from repeats and commas', () => {

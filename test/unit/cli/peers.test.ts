@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { allOptions, commands } from '../../../src/cli/commands.js';
-import { peerCommands, peerOptions } from '../../../src/cli/peer-words.js';
+import { ownPeerOptions, peerCommands, peerOptions } from '../../../src/cli/peer-words.js';
 import { registryOptions } from '../../../src/cli/side-options.js';
 import { run } from './fake-io.js';
 
@@ -71,6 +71,20 @@ describe('what other programs call it', () => {
     [['repo', 'ls', 'r'], 'repositories are not listed'],
     [['manifest', 'fetch', 'a'], 'regferry manifest IMAGE writes it, without another word'],
     [['tags', 'ls', 'a'], 'regferry tags REPOSITORY lists tags'],
+    [['rm', 'a'], 'promote --undo RECEIPT --delete-new-tags deletes tags'],
+    [['tag', 'rm', 'a'], 'promote --undo RECEIPT --delete-new-tags deletes tags'],
+    [['copy', '-f', 'a', 'b'], 'there is nothing to force'],
+    [['promote', '--force', 'a', 'b'], 'there is nothing to force'],
+    [['COPY', 'a', 'b'], 'did you mean copy?'],
+    [['Image', 'Copy', 'a', 'b'], 'regferry copy SOURCE TARGET'],
+    [['copytags', 'a', 'b'], 'regferry copy --all-tags'],
+    [['tags-of', 'a'], 'did you mean tags?'],
+    [['catlog'], 'if catalog is meant: repositories are not listed'],
+    [['serve', '--port', '5001'], '--addr HOST:PORT says where it listens'],
+    [['copy', '--receipt', 'r.json', 'a', 'b'], 'regferry promote --to REPOSITORY --receipt FILE'],
+    [['tags', '--dry-run', 'a'], 'it is one of copy and promote'],
+    [['undo', '--help'], 'regferry promote --undo RECEIPT'],
+    [['nonsense', '--help'], 'there is no command "nonsense"'],
     [['help', 'cp'], 'regferry copy SOURCE TARGET'],
     [['serve', 'oci:air'], 'serve takes a folder: leave out oci:, and give air'],
   ])('is answered with what it is here: %j', async (argv, words) => {
@@ -90,7 +104,7 @@ describe('what other programs call it', () => {
   });
 
   it('is answered with options and commands that there are', () => {
-    const texts = [...peerOptions.values(), ...peerCommands.values()];
+    const texts = [...ownPeerOptions.values(), ...peerOptions.values(), ...peerCommands.values()];
     for (const text of texts) {
       const options = [...text.matchAll(/\{([a-z-]+)\}|--([a-z][a-z-]+)/g)].map(([, a, b]) => a ?? b ?? '');
       for (const option of options) expect(Object.hasOwn(allOptions, option), text).toBe(true);

@@ -8,6 +8,7 @@ import {
   parseRepository,
   parseTag,
   sameRegistry,
+  withoutUser,
 } from '../../../src/spec/reference.js';
 import { anyText, digestText, domainText, pathText, referenceText, tagText } from './arbitraries.js';
 import { outcome, refusal } from './outcome.js';
@@ -175,6 +176,35 @@ describe('parseReference', () => {
     `user:canary@registry.example.com/app@${SHA256}`,
   ])('does not repeat the password in %s', (text) => {
     expect(refusal(() => parseReference(text)).message).not.toMatch(/can|ary/);
+  });
+
+  test.each([
+    ['localhost:5000/app:3.20@', 'a digest'],
+    ['localhost:5000/app:3.20@latest', 'a digest'],
+    ['registry.example.com:5000/team/app@7e7219d4738c', 'a digest'],
+    ['docker://registry.example.com/app:1@7e72', 'a digest'],
+    ['app@7e7219d4738c', 'a digest'],
+    ['app:3.20@7e7219d4738c', 'a digest'],
+    ['localhost:5000/app:1@sha256-7e72', 'a digest'],
+    ['localhost:72010/a:1', 'a port is at most 65535'],
+    ['localhost:720100/a:1', 'a port is at most 65535'],
+  ])('shows %s, in which nobody can be logging in, as it is', (text, why) => {
+    const { message } = refusal(() => parseReference(text));
+    expect(message).toContain(`"${text}"`);
+    expect(message).toContain(why);
+  });
+
+  test.each([
+    'ann:canary@',
+    'ann:canary@host',
+    'ann:canary@latest',
+    'ann:canary@sha1.example.com/app',
+    'ann:12/canary@host',
+    'registry.example.com/ann:canary@registry.example.com/app',
+    'localhost:5000/ann:canary@localhost',
+    'ann:can@ary@7e7219d4738c',
+  ])('hides what may be a password: %s', (text) => {
+    expect(withoutUser(text)).not.toMatch(/can|ary/);
   });
 
   test('says that a login does not belong in it', () => {
