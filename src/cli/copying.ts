@@ -21,7 +21,7 @@ import { requestOptions } from './request-options.js';
 import { type Prefixed, type SideValues, sourceOptions, targetOptions } from './side-options.js';
 import { readSides } from './sides.js';
 import { planText, targetLine, targetSummary } from './summary.js';
-import { WholeFile } from './whole-file.js';
+import { readReplaceable, WholeFile } from './whole-file.js';
 
 /** Options of every command that copies. */
 export interface CopyingValues
@@ -161,7 +161,7 @@ interface Planning {
 
 /**
  * Makes a plan and tells it. With `planOut` it is kept in that file, whole or not at all. Throws what went wrong, E_CONFIG
- * before anything is asked when the file cannot be written.
+ * before anything is asked when the file cannot be written, or is there already and no plan.
  */
 export async function runPlanning(
   call: Call,
@@ -172,7 +172,10 @@ export async function runPlanning(
   const file = planOut === undefined ? undefined : await WholeFile.prepare(planOut);
   let plan: CopyPlan;
   try {
+    await checkPlace(planOut, api);
     plan = await work();
+    // Looked at again: something else may have been put there meanwhile.
+    await checkPlace(planOut, api);
     await file?.write(call.secrets.redactResult(api.formatPlan(plan)));
   } catch (error) {
     const carried = reportOf(error);
@@ -185,6 +188,13 @@ export async function runPlanning(
   }
   if (call.settings.json) await call.stdout.line(jsonText(planDocument(plan)));
   else await tellPlan(call, text(plan));
+}
+
+/** A plan may replace a plan, and nothing else. Throws E_CONFIG. */
+async function checkPlace(planOut: string | undefined, { parsePlan }: Api): Promise<void> {
+  if (planOut === undefined) return;
+  const advice = 'name another file by --plan-out';
+  await readReplaceable(planOut, { parse: parsePlan, what: 'plan that could be replaced', advice });
 }
 
 async function tellPlan(call: Call, lines: readonly string[]): Promise<void> {

@@ -11,7 +11,7 @@ import { RecordError } from './failure.js';
 import { stepOutputs, stepSummary } from './github-step.js';
 import { flag, type Option, text, type Values } from './option.js';
 import { usageError } from './usage-error.js';
-import { readIfThere, WholeFile } from './whole-file.js';
+import { readReplaceable, WholeFile } from './whole-file.js';
 
 /** `--receipt`: where to keep the record of what was done. */
 export const receiptOption: Option<string> = text(
@@ -84,14 +84,11 @@ export async function recording(
 /** The record that a receipt's file holds already; undefined for an empty one, which has nothing to lose. Throws E_CONFIG. */
 async function recordThere({ api, receipt, overwrite }: Recording): Promise<RecordedTags | undefined> {
   if (receipt === undefined || overwrite === true) return undefined;
-  const text = await readIfThere(receipt);
-  if (text === undefined || text.trim() === '') return undefined;
-  try {
-    return api.parseReceipt(text);
-  } catch (cause) {
-    const message = `${receipt} is there already, and is no receipt that could be kept: ${toRegferryError(cause).message}`;
-    throw new RegferryError('E_CONFIG', message, { cause, hint: { code: 'keep-record' } });
-  }
+  return readReplaceable(receipt, {
+    parse: api.parseReceipt,
+    what: 'receipt that could be kept',
+    hint: { code: 'keep-record' },
+  });
 }
 
 async function writeReceipt(

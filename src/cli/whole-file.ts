@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { absolutePath } from '../content/absolute-path.js';
 import { fileReason } from '../content/file-error.js';
 import { NewFile, temporaryName } from '../content/plain-file.js';
-import { RegferryError } from '../errors.js';
+import { RegferryError, toRegferryError, type Hint } from '../errors.js';
 
 /** No plan or receipt comes near it. */
 const MOST_BYTES = 16 * 1024 * 1024;
@@ -55,9 +55,36 @@ export class WholeFile {
 }
 
 /** The text of a plain file; undefined where there is none, or something else, as /dev/stdout. Throws as {@link readTextFile}. */
-export async function readIfThere(path: string): Promise<string | undefined> {
+async function readIfThere(path: string): Promise<string | undefined> {
   const stats = await stat(path).catch(() => undefined);
   return stats?.isFile() === true ? readTextFile(path) : undefined;
+}
+
+/** What a file has to be, if something is there, to be replaced. */
+export interface Replaceable<T> {
+  /** Reads one; throws for anything else. */
+  readonly parse: (text: string) => T;
+  /** What it is called in `… is there already, and is no …`. */
+  readonly what: string;
+  /** What to do where it is something else. */
+  readonly advice?: string | undefined;
+  readonly hint?: Hint | undefined;
+}
+
+/**
+ * What a file holds that is to be replaced; undefined where there is none, an empty one, which has nothing to lose, or a
+ * device. Throws E_CONFIG for any other than is looked for, which stays.
+ */
+export async function readReplaceable<T>(path: string, wanted: Replaceable<T>): Promise<T | undefined> {
+  const text = await readIfThere(path);
+  if (text === undefined || text.trim() === '') return undefined;
+  try {
+    return wanted.parse(text);
+  } catch (cause) {
+    const advice = wanted.advice === undefined ? '' : `; ${wanted.advice}`;
+    const message = `${path} is there already, and is no ${wanted.what}: ${toRegferryError(cause).message}${advice}`;
+    throw new RegferryError('E_CONFIG', message, { cause, hint: wanted.hint });
+  }
 }
 
 /** The text of a file that the user named. Throws E_CONFIG when it cannot be read. */
