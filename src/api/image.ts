@@ -1,7 +1,6 @@
 import type { LeftOutName, Manifest } from '../content/store.js';
-import { Lanes } from '../copy/lanes.js';
-import { narrowToPlatform } from '../copy/root.js';
-import { Walk } from '../copy/walk.js';
+import { narrowToPlatform } from '../graph/platforms.js';
+import { ManifestReader } from '../graph/manifest-reader.js';
 import { withSide } from '../errors.js';
 import type { OpenedImage } from '../place/address.js';
 import { parseAddress, parseRepositoryAddress } from '../place/parse.js';
@@ -106,8 +105,6 @@ async function fetched(
   const { store, key } = from;
   if (platform === undefined) return store.fetch(key, { signal });
   const wanted = parsePlatform(platform);
-  const walk = new Walk(store, new Lanes(1), { signal });
-  // Nothing is copied here, so that nobody has to be told what is not.
-  const job = { ...session.engineOptions(), source: store, emit: () => undefined };
-  return (await narrowToPlatform(await walk.root(key), wanted, walk, job)).manifest;
+  const reader = new ManifestReader(store, { signal, resume: session.engineOptions().resume });
+  return (await narrowToPlatform(await reader.root(key), wanted, reader)).node.manifest;
 }

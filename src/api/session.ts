@@ -1,7 +1,7 @@
 import { createAuthorizer } from '../auth/authorize.js';
 import type { Op } from '../content/store.js';
 import type { CopyJob } from '../copy/job.js';
-import { callSignal } from '../copy/linked-signal.js';
+import { callSignal } from '../content/linked-signal.js';
 import { patience } from '../copy/patience.js';
 import { RegferryError, type Side } from '../errors.js';
 import type { HttpEvent } from '../http/message.js';

@@ -1,7 +1,7 @@
 import type { LeftOutName } from '../content/store.js';
 import { RegferryError, throwIfAborted, withSide } from '../errors.js';
 import { FIRST_CONNECTIONS } from './lanes.js';
-import { linkedSignal } from './linked-signal.js';
+import { linkedSignal } from '../content/linked-signal.js';
 import { ManifestRoom } from './manifest-room.js';
 import { readingAhead } from './reading-ahead.js';
 import { RememberedManifests } from './remembered-manifests.js';

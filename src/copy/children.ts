@@ -4,16 +4,16 @@ import { knownType } from '../spec/manifest-type.js';
 import type { ContentTally } from './content-tally.js';
 import type { Member } from './fan-out-member.js';
 import type { Lanes } from './lanes.js';
-import { ofPart } from './part.js';
+import { ofPart } from '../graph/part.js';
 import { lookUp, type TagState } from './tag-state.js';
-import type { Node, Walk } from './walk.js';
+import type { Node, ManifestReader } from '../graph/manifest-reader.js';
 
 /** Puts the name of a part in front of what went wrong with it. */
 export type Naming = (error: unknown) => unknown;
 
 /** What bringing the entries of an index to one repository takes. */
 export interface ChildrenParts {
-  readonly walk: Walk;
+  readonly reader: ManifestReader;
   readonly target: ContentTarget;
   readonly lanes: Lanes;
   readonly tally: ContentTally;
@@ -51,13 +51,13 @@ export class Children {
   }
 
   async #manifest(descriptor: Descriptor, depth: number, named: Naming): Promise<void> {
-    const { walk, member, readsEarly, bringNode } = this.#parts;
+    const { reader, member, readsEarly, bringNode } = this.#parts;
     const found = await this.#looked(async () => {
       member.asks(descriptor.digest);
-      const early = readsEarly ? walk.entry(descriptor, depth) : undefined;
+      const early = readsEarly ? reader.entry(descriptor, depth) : undefined;
       early?.catch(() => undefined);
       if (await this.#isThere(descriptor)) return 'there';
-      return early ?? walk.entry(descriptor, depth);
+      return early ?? reader.entry(descriptor, depth);
     });
     if (found === 'there') return;
     if (found !== undefined) {
@@ -84,13 +84,13 @@ export class Children {
 
   /** An entry of a type that is not known has to be read before it is known what the target may have it as. */
   async #unknown(entry: Descriptor, depth: number, named: Naming): Promise<void> {
-    const { walk, member, leavesOut, bringNode } = this.#parts;
+    const { reader, member, leavesOut, bringNode } = this.#parts;
     const question = questionOf(entry);
     member.asks(question);
     try {
       const found = await this.#looked(async () => {
         // What is left out, as foreign layers are, need not be there.
-        const node = leavesOut(entry) ? undefined : await walk.entry(entry, depth);
+        const node = leavesOut(entry) ? undefined : await reader.entry(entry, depth);
         const isThere = node !== undefined && (await this.#isThere(node.manifest.descriptor));
         return { node, isThere };
       });

@@ -5,12 +5,12 @@ import type { Inspection } from './inspection.js';
 import type { CopyJob } from './job.js';
 import type { Lanes } from './lanes.js';
 import type { RepositoryMemory } from './repository-memory.js';
-import type { Walk } from './walk.js';
+import type { ManifestReader } from '../graph/manifest-reader.js';
 
 /** What all repositories share that one image is copied to. */
 export interface Shared {
   readonly job: CopyJob;
-  readonly walk: Walk;
+  readonly reader: ManifestReader;
   readonly ledger: BlobLedger;
   readonly fanOut: FanOut;
   /** The work is other images' work too: what fails of it stops nothing else. @default false */

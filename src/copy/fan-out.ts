@@ -4,7 +4,7 @@ import type { Descriptor } from '../spec/descriptor.js';
 import { Member, type Rounds, type Start } from './fan-out-member.js';
 import type { CopyJob } from './job.js';
 import { patience, type Patience } from './patience.js';
-import { resuming } from './resuming.js';
+import { resuming } from '../graph/resuming.js';
 import { SharedRead } from './shared-read.js';
 import { sourceBlob } from './source-blob.js';
 

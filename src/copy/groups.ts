@@ -3,7 +3,7 @@ import { gather } from './gather.js';
 import { isGuarded, type CopyJob } from './job.js';
 import type { TargetGroup } from './target-group.js';
 import { waitingForAll } from './waiting.js';
-import type { Node } from './walk.js';
+import type { Node } from '../graph/manifest-reader.js';
 
 /** What all groups of targets get their image from. */
 export interface Root {

@@ -1,18 +1,17 @@
 import { RegferryError } from '../errors.js';
-import { formatPlatform, isAttestation, matchesPlatform, type Platform } from '../spec/platform.js';
+import { formatPlatform, matchesPlatform } from '../spec/platform.js';
 import type { CopyJob, CopyTarget, SourceGuard } from './job.js';
-import { listedImages } from './listed-images.js';
-import { configPlatform, type SourceJob } from './root.js';
+import { platformsOf } from '../graph/platforms.js';
 import type { Previous } from './prove.js';
 import type { TagState } from './tag-state.js';
-import type { Node, Walk } from './walk.js';
+import type { Node, ManifestReader } from '../graph/manifest-reader.js';
 
 /** Throws E_GUARD when what would be copied is not what it has to be. */
 export async function checkSource(
   guard: SourceGuard,
   root: Node,
-  walk: Walk,
-  job: SourceJob & Pick<CopyJob, 'key'>,
+  reader: ManifestReader,
+  job: Pick<CopyJob, 'source' | 'key'>,
 ): Promise<void> {
   const name = nameOf(job);
   const { digest } = root.manifest.descriptor;
@@ -22,7 +21,7 @@ export async function checkSource(
   }
   const wanted = guard.platforms ?? [];
   if (wanted.length === 0) return;
-  const have = await platformsOf(root, walk, job);
+  const have = await platformsOf(root, reader);
   const missing = wanted.filter((platform) => !have.some((one) => matchesPlatform(platform, one)));
   if (missing.length === 0) return;
   const found = have.length === 0 ? 'none that is named' : have.map(formatPlatform).join(', ');
@@ -34,15 +33,6 @@ export async function checkSource(
 
 function nameOf({ source, key }: Pick<CopyJob, 'source' | 'key'>): string {
   return `${source.toString()}${'tag' in key ? `:${key.tag}` : `@${key.digest}`}`;
-}
-
-async function platformsOf(root: Node, walk: Walk, job: SourceJob): Promise<readonly Platform[]> {
-  if (root.view.kind !== 'index') {
-    const platform = await configPlatform(root, job);
-    return platform === undefined ? [] : [platform];
-  }
-  const images = (await listedImages(root, walk)).filter((image) => !isAttestation(image));
-  return images.flatMap(({ platform }) => (platform === undefined ? [] : [platform]));
 }
 
 /**

@@ -6,7 +6,7 @@ import type { CopyJob } from './job.js';
 import { settle, type TargetReport, type Verified } from './report.js';
 import type { RepositoryMemory } from './repository-memory.js';
 import type { TagState } from './tag-state.js';
-import type { Node } from './walk.js';
+import type { Node } from '../graph/manifest-reader.js';
 
 /** Most digests that a note lists. */
 const LISTED = 5;

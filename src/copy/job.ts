@@ -4,7 +4,7 @@ import type { Platform } from '../spec/platform.js';
 import type { CopyEvent } from './events.js';
 import type { Patience } from './patience.js';
 import type { TargetReport } from './report.js';
-import type { ResumePolicy } from './resuming.js';
+import type { ResumePolicy } from '../graph/resuming.js';
 
 /** What a tag has to be now, or nothing is written anywhere (E_GUARD). */
 export interface TargetGuard {

@@ -1,22 +1,16 @@
-import type { ContentSource, Manifest } from '../content/store.js';
+import type { ContentSource } from '../content/store.js';
 import type { Descriptor } from '../spec/descriptor.js';
-import type { ManifestView } from '../spec/manifest.js';
 import { knownType } from '../spec/manifest-type.js';
 import { cleanMediaType, isBlobType } from '../spec/media-types.js';
 import { printable } from '../spec/printable.js';
+import type { LabelWatcher, Labels, Node } from '../graph/manifest-reader.js';
 import type { CopyEvent } from './events.js';
-
-/** What a manifest was called: in the index that lists it, and by the place that it came from. */
-interface Labels {
-  readonly listed: string | undefined;
-  readonly called: string | undefined;
-}
 
 /**
  * Tells of what is called something else than it is: a note for each such name and place, with the digest of the first that
  * had it. What it is decides about the copy; a label is for whoever reads it elsewhere.
  */
-export class LabelNotes {
+export class LabelNotes implements LabelWatcher {
   readonly #emit: (event: CopyEvent) => void;
   readonly #told = new Set<string>();
 
@@ -27,7 +21,7 @@ export class LabelNotes {
   /** A manifest was read. */
   manifest(
     source: ContentSource,
-    { manifest, view }: { readonly manifest: Manifest; readonly view: ManifestView },
+    { manifest, view }: Pick<Node, 'manifest' | 'view'>,
     { listed, called }: Labels,
   ): void {
     const { digest, mediaType } = manifest.descriptor;

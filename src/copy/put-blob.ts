@@ -2,8 +2,8 @@ import type { ContentTarget, OpenBlob, PutOptions, PutOutcome } from '../content
 import { withSide } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import type { CopyJob } from './job.js';
-import { isCorrupt, refetching } from './refetching.js';
-import { resuming } from './resuming.js';
+import { isCorrupt, refetching } from '../graph/refetching.js';
+import { resuming } from '../graph/resuming.js';
 import type { Seat } from './shared-read.js';
 import { sourceBlob } from './source-blob.js';
 

@@ -2,11 +2,11 @@ import type { RegferryError } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { gather } from './gather.js';
 import { distinct, toBringAgain, type Holding } from './missing-content.js';
-import type { Node, Walk } from './walk.js';
+import type { Node, ManifestReader } from '../graph/manifest-reader.js';
 
 /** How to bring again what a manifest names. */
 export interface Refill extends Holding {
-  readonly walk: Walk;
+  readonly reader: ManifestReader;
   /** That of the manifest's children. */
   readonly depth: number;
   /** True for a blob that is not to be copied at all. */
@@ -22,9 +22,9 @@ export interface Refill extends Holding {
  * always. False if there was nothing to bring.
  */
 export async function refill(node: Node, refusal: RegferryError, filling: Refill): Promise<boolean> {
-  const { walk, depth, leavesOut, starts, bringAgain, putChild, stop } = filling;
+  const { reader, depth, leavesOut, starts, bringAgain, putChild, stop } = filling;
   const entries = distinct(node.children.filter((entry) => !leavesOut(entry)));
-  const nodes = await Promise.all(entries.map((entry) => walk.entry(entry, depth)));
+  const nodes = await Promise.all(entries.map((entry) => reader.entry(entry, depth)));
   const unlisted = entries.filter((_, at) => nodes[at] === undefined);
   const wanted = distinct([...node.blobs, ...unlisted].filter((blob) => !leavesOut(blob)));
   const blobs = await toBringAgain(wanted, refusal, filling);

@@ -10,13 +10,13 @@ import type { Member } from './fan-out-member.js';
 import { gather } from './gather.js';
 import type { Inspection } from './inspection.js';
 import { SMALL_BYTES, type Lanes } from './lanes.js';
-import { linkedSignal } from './linked-signal.js';
+import { linkedSignal } from '../content/linked-signal.js';
 import { absent, missesContent } from './missing-content.js';
 import { putBlob } from './put-blob.js';
 import { refill } from './refill.js';
 import type { RepositoryMemory } from './repository-memory.js';
 import type { Seat } from './shared-read.js';
-import type { Node } from './walk.js';
+import type { Node } from '../graph/manifest-reader.js';
 
 /**
  * Brings everything that a manifest names to one repository: blobs as soon as their manifest is known, child manifests
@@ -50,7 +50,7 @@ export class RepositoryCopy {
     this.#tally = new ContentTally(target.toString(), job.emit, memory.extent);
     this.#member = shared.fanOut.member(target);
     this.#children = new Children({
-      walk: shared.walk,
+      reader: shared.reader,
       target,
       lanes,
       tally: this.#tally,
@@ -228,7 +228,7 @@ export class RepositoryCopy {
   /** Brings again what the registry may lack of what a manifest names. False if there was nothing to bring. */
   #refill(node: Node, depth: number, refusal: RegferryError): Promise<boolean> {
     return refill(node, refusal, {
-      walk: this.#shared.walk,
+      reader: this.#shared.reader,
       depth: depth + 1,
       leavesOut: (blob) => this.#leavesOut(blob),
       has: (blob) => this.#has(blob),

@@ -1,7 +1,7 @@
 import { repositoryKey, type Located } from '../content/identity.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { Extent } from './extent.js';
-import type { Node } from './walk.js';
+import type { Node } from '../graph/manifest-reader.js';
 
 /**
  * What a run remembers of one target repository, whichever of its images asks: what was begun with each blob and child

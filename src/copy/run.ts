@@ -1,7 +1,9 @@
 import { hostKey, repositoryKey } from '../content/identity.js';
 import { withSide, type RegferryError } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
+import { MANIFEST_BYTES } from '../spec/limits.js';
 import { knownType } from '../spec/manifest-type.js';
+import { formatPlatform, type Platform } from '../spec/platform.js';
 import { BlobLedger } from './blob-ledger.js';
 import { FanOut } from './fan-out.js';
 import { checkSource } from './guards.js';
@@ -9,14 +11,14 @@ import { copyToGroups } from './groups.js';
 import type { CopyJob, CopyTarget } from './job.js';
 import { FIRST_CONNECTIONS, LanesByHost } from './lanes.js';
 import { LabelNotes } from './label-notes.js';
-import { linkedSignal } from './linked-signal.js';
+import { linkedSignal } from '../content/linked-signal.js';
 import type { Holding, ManifestRoom } from './manifest-room.js';
 import { emptyTargetReport, type TargetReport } from './report.js';
 import type { Shared } from './destination.js';
 import { RepositoryMemories } from './repository-memory.js';
-import { narrowToPlatform } from './root.js';
+import { narrowToPlatform } from '../graph/platforms.js';
 import { TargetGroup } from './target-group.js';
-import { Walk, type Node } from './walk.js';
+import { ManifestReader, type Node } from '../graph/manifest-reader.js';
 
 /** What all images of a run share. */
 export interface Run {
@@ -73,10 +75,16 @@ export async function runCopy(given: CopyJob): Promise<CopyOutcome> {
 export async function copyImage(run: Run, job: CopyJob): Promise<CopyOutcome> {
   const { source, signal, resume } = job;
   const holding = run.room?.holding();
-  const options = { resume, notes: run.notes, onRead: holding?.read };
-  const walk = new Walk(source, run.lanes.of(hostKey(source)), { signal }, options);
+  const lanes = run.lanes.of(hostKey(source));
+  const reader = new ManifestReader(source, {
+    signal,
+    limit: (task) => lanes.check(task),
+    resume,
+    labels: run.notes,
+    onRead: holding?.read,
+  });
   const fanOut = new FanOut(job);
-  const shared: Shared = { job, walk, ledger: run.ledger, fanOut, keepGoing: run.stop === undefined };
+  const shared: Shared = { job, reader, ledger: run.ledger, fanOut, keepGoing: run.stop === undefined };
   const groups = grouped(job.targets).map((targets) => {
     const { store } = targets[0];
     return new TargetGroup(shared, targets, run.lanes.of(hostKey(store)), run.memories.of(store));
@@ -89,7 +97,7 @@ export async function copyImage(run: Run, job: CopyJob): Promise<CopyOutcome> {
   let root: Descriptor | undefined;
   let reading: Promise<Node> | undefined;
   const read = async (): Promise<Node> => {
-    const node = await (reading ??= readRoot(job, walk, holding));
+    const node = await (reading ??= readRoot(job, reader, holding));
     root = node.manifest.descriptor;
     return node;
   };
@@ -106,7 +114,7 @@ export async function copyImage(run: Run, job: CopyJob): Promise<CopyOutcome> {
   } finally {
     // A child may still be read that turned out to be at the target already.
     run.stop?.();
-    await walk.settled();
+    await reader.settled();
     holding?.release();
   }
 }
@@ -125,15 +133,33 @@ async function headOf(job: CopyJob, { lanes }: Run): Promise<Descriptor | undefi
   return knownType(head?.mediaType) === undefined ? undefined : head;
 }
 
-async function readRoot(job: CopyJob, walk: Walk, holding: Holding | undefined): Promise<Node> {
+async function readRoot(job: CopyJob, reader: ManifestReader, holding: Holding | undefined): Promise<Node> {
   await holding?.root();
-  const root = await walk.root(job.key);
+  const root = await reader.root(job.key);
   const { platform, source, emit } = job;
-  const node = platform === undefined ? root : await narrowToPlatform(root, platform, walk, job);
-  if (job.sourceGuard !== undefined) await checkSource(job.sourceGuard, node, walk, job);
-  const named = node.children.reduce((sum, { size }) => sum + size, 0);
+  const node = platform === undefined ? root : await narrowed(root, platform, reader, emit);
+  if (job.sourceGuard !== undefined) await checkSource(job.sourceGuard, node, reader, job);
+  const manifests = node.children.filter(({ size }) => size <= MANIFEST_BYTES);
+  const named = manifests.reduce((sum, { size }) => sum + size, 0);
   await holding?.content(root.manifest.bytes.length, named);
   emit({ type: 'resolved', reference: source.toString(), descriptor: node.manifest.descriptor });
+  return node;
+}
+
+/** The manifest for one platform. That its attestations stay behind is told. */
+async function narrowed(
+  root: Node,
+  platform: Platform,
+  reader: ManifestReader,
+  emit: CopyJob['emit'],
+): Promise<Node> {
+  const { node, attestations } = await narrowToPlatform(root, platform, reader);
+  if (attestations > 0) {
+    const [some, are, them] =
+      attestations === 1 ? ['attestation', 'is', 'it'] : ['attestations', 'are', 'them'];
+    const message = `${attestations} ${some} of ${formatPlatform(platform)} ${are} not copied: one platform was asked for; copy the whole index to keep ${them}`;
+    emit({ type: 'note', message });
+  }
   return node;
 }
 

@@ -5,7 +5,7 @@ import { abortError, detailsOf, RegferryError, withSide } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { Follower } from './follower.js';
 import type { Patience } from './patience.js';
-import { LeftBehind } from './resuming.js';
+import { LeftBehind } from '../graph/resuming.js';
 
 /** One target's place at a shared read. */
 export interface Seat {

@@ -13,7 +13,7 @@ import { Inspection } from './inspection.js';
 import { sentWrite } from './sent-write.js';
 import { lookUp, tagState, type Entry, type TagState } from './tag-state.js';
 import type { Lanes } from './lanes.js';
-import type { Node } from './walk.js';
+import type { Node } from '../graph/manifest-reader.js';
 
 /** The references of one repository that an image is copied to: content moves once, then each tag is set and read back. */
 export class TargetGroup {

@@ -6,7 +6,7 @@ import { CHALLENGES } from '../../src/auth/limits.js';
 import { resolveRealm } from '../../src/auth/realm.js';
 import { formatScopes, parseScopes } from '../../src/auth/scope.js';
 import { parseToken } from '../../src/auth/token.js';
-import { nodeOf } from '../../src/copy/walk.js';
+import { nodeOf } from '../../src/graph/manifest-reader.js';
 import { isRegferryError } from '../../src/errors.js';
 import { parseErrorBody } from '../../src/http/error-body.js';
 import {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import type { ContentTarget } from '../../../src/content/store.js';
-import { linkedSignal } from '../../../src/copy/linked-signal.js';
+import { linkedSignal } from '../../../src/content/linked-signal.js';
 import { RegferryError } from '../../../src/errors.js';
 import { digestOf } from '../../../src/spec/digest.js';
 import { blob, imageManifest, indexOf, seed, type FixtureImage } from '../../support/fixtures.js';

@@ -15,7 +15,7 @@ import {
   imageManifest,
   indexOf,
 } from '../../support/fixtures/build.js';
-import { seed, type FixtureImage } from '../../support/fixtures.js';
+import { fixtureImages, seed, type FixtureImage } from '../../support/fixtures.js';
 import { Names, recordedStore, run, started, target, type Overrides } from './recorded-store.js';
 
 const image = imageManifest({ layers: [blob(700, 1)] });
@@ -253,6 +253,20 @@ describe('what goes wrong with a part of an index', () => {
     expect(failure?.message).toMatch(/^(?:attestation of )?linux\/arm64 in the index sha256:\S+: no$/);
     expect(failure?.message).toContain(index.root.descriptor.digest);
   });
+});
+
+it('the attestations of a platform stay behind when it is copied alone, and that is told', async () => {
+  const whole = fixtureImages()['index with attestations'];
+  if (whole === undefined) throw new Error('no such fixture');
+  const notes: string[] = [];
+  const source = new MemoryStore();
+  await seed(source, whole, '1');
+  await copy(
+    { store: source, tag: '1' },
+    { store: new MemoryStore() },
+    { platform: 'linux/amd64', onEvent: (event) => event.type === 'note' && notes.push(event.message) },
+  );
+  expect(notes).toEqual([expect.stringContaining('1 attestation of linux/amd64 is not copied')]);
 });
 
 async function* cutShort(): AsyncGenerator<Buffer> {

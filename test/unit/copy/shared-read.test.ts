@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { OpenBlob } from '../../../src/content/store.js';
 import { WINDOW_BYTES } from '../../../src/copy/follower.js';
-import { resuming } from '../../../src/copy/resuming.js';
+import { resuming } from '../../../src/graph/resuming.js';
 import { SharedRead, type Seat } from '../../../src/copy/shared-read.js';
 import { RegferryError } from '../../../src/errors.js';
 import { blob } from '../../support/fixtures.js';

@@ -2,14 +2,13 @@ import { describe, expect, it } from 'vitest';
 
 import { MemoryStore } from '../../../src/content/memory-store.js';
 import type { Manifest } from '../../../src/content/store.js';
-import { Lanes } from '../../../src/copy/lanes.js';
-import { nodeOf, Walk } from '../../../src/copy/walk.js';
+import { nodeOf, ManifestReader } from '../../../src/graph/manifest-reader.js';
 import { RegferryError } from '../../../src/errors.js';
 import { DEPTH, NODES, TREE_BYTES } from '../../../src/spec/limits.js';
 import { OCI_INDEX, SCHEMA1 } from '../../../src/spec/media-types.js';
 import { blob, imageManifest, indexOf, seed, type FixtureImage } from '../../support/fixtures.js';
 import { descriptorOf, failureOf } from '../registry/open-repository.js';
-import { gate, Names, recordedStore, settled, started, type Overrides } from './recorded-store.js';
+import { gate, Names, recordedStore, settled, started, type Overrides } from '../copy/recorded-store.js';
 
 const image = imageManifest({ layers: [blob(10, 1)] });
 const index = indexOf([{ image }, { image: imageManifest({ layers: [blob(10, 2)] }) }]);
@@ -19,7 +18,7 @@ async function walking(root: FixtureImage, overrides: Overrides = () => ({})) {
   names.image(root);
   const source = recordedStore(names, { host: 'source' }, overrides);
   await seed(source.memory, root, '1');
-  return { source, walk: new Walk(source, new Lanes(2), {}) };
+  return { source, reader: new ManifestReader(source) };
 }
 
 describe('a node', () => {
@@ -45,21 +44,21 @@ describe('a node', () => {
   });
 });
 
-describe('a walk', () => {
+describe('a reader', () => {
   it('reads each manifest once, however many ask for it', async () => {
-    const { source, walk } = await walking(index);
-    const root = await walk.root({ tag: '1' });
+    const { source, reader } = await walking(index);
+    const root = await reader.root({ tag: '1' });
     const [child] = root.children;
     if (child === undefined) throw new Error('no child');
-    const nodes = await Promise.all([walk.child(child, 1), walk.child(child, 1), walk.child(child, 3)]);
+    const nodes = await Promise.all([reader.child(child, 1), reader.child(child, 1), reader.child(child, 3)]);
     expect(new Set(nodes).size).toBe(1);
-    expect(await walk.child(root.manifest.descriptor, 1)).toBe(root);
+    expect(await reader.child(root.manifest.descriptor, 1)).toBe(root);
     expect(started(source)).toEqual(['fetch :1', 'fetch manifest-1']);
   });
 
   it('keeps no failure of an entry whose type nobody knows', async () => {
     let isDown = true;
-    const { walk } = await walking(index, (memory) => ({
+    const { reader } = await walking(index, (memory) => ({
       open: (...args) => {
         if (isDown) throw new RegferryError('E_NETWORK', 'down');
         return memory.open(...args);
@@ -67,48 +66,51 @@ describe('a walk', () => {
     }));
     const [layer] = image.blobs.values();
     const entry = { ...descriptorOf(layer ?? Buffer.alloc(0)), mediaType: 'application/x-unknown' };
-    expect((await failureOf(walk.entry(entry, 1))).code).toBe('E_NETWORK');
+    expect((await failureOf(reader.entry(entry, 1))).code).toBe('E_NETWORK');
     isDown = false;
-    expect(await walk.entry(entry, 1)).toBeUndefined();
+    expect(await reader.entry(entry, 1)).toBeUndefined();
   });
 
   it('keeps no failure: it is for those who waited, and the next one reads', async () => {
     let failures = 1;
-    const { source, walk } = await walking(index, (memory) => ({
+    const { source, reader } = await walking(index, (memory) => ({
       fetch: (key, op) => {
         if ('tag' in key || failures === 0) return memory.fetch(key, op);
         failures -= 1;
         return Promise.reject(new RegferryError('E_UNAVAILABLE', 'busy'));
       },
     }));
-    const root = await walk.root({ tag: '1' });
+    const root = await reader.root({ tag: '1' });
     const [child] = root.children;
     if (child === undefined) throw new Error('no child');
-    const waiting = [walk.child(child, 1), walk.child(child, 1)];
+    const waiting = [reader.child(child, 1), reader.child(child, 1)];
     expect((await Promise.allSettled(waiting)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-    expect((await walk.child(child, 1)).manifest.descriptor.digest).toBe(child.digest);
+    expect((await reader.child(child, 1)).manifest.descriptor.digest).toBe(child.digest);
     expect(started(source)).toEqual(['fetch :1', 'fetch manifest-1', 'fetch manifest-1']);
   });
 
   it('goes as deep as indexes are allowed to', async () => {
-    const { walk } = await walking(index);
-    const [child] = (await walk.root({ tag: '1' })).children;
+    const { reader } = await walking(index);
+    const [child] = (await reader.root({ tag: '1' })).children;
     if (child === undefined) throw new Error('no child');
-    expect(await failureOf(walk.child(child, DEPTH + 1))).toMatchObject({ code: 'E_LIMIT', side: 'source' });
-    await walk.child(child, DEPTH);
+    expect(await failureOf(reader.child(child, DEPTH + 1))).toMatchObject({
+      code: 'E_LIMIT',
+      side: 'source',
+    });
+    await reader.child(child, DEPTH);
   });
 
   it('counts manifests and blobs, each once, and stops at too many', async () => {
     const store = new MemoryStore();
-    const walk = new Walk(store, new Lanes(2), {});
+    const reader = new ManifestReader(store);
     await store.tag(indexWith(0, 9_999), '1');
-    const root = await walk.root({ tag: '1' });
-    await walk.child(root.manifest.descriptor, 1);
+    const root = await reader.root({ tag: '1' });
+    await reader.child(root.manifest.descriptor, 1);
     let error: unknown;
     for (let page = 1; page <= 11 && error === undefined; page += 1) {
       const next = indexWith(page * 9_999, 9_999);
       await store.putManifest(next);
-      error = await walk.child(next.descriptor, 1).then(
+      error = await reader.child(next.descriptor, 1).then(
         () => undefined,
         (failure: unknown) => failure,
       );
@@ -121,36 +123,36 @@ describe('a walk', () => {
     new RegferryError('E_NETWORK', 'unreachable'),
     new RegferryError('E_NOT_FOUND', 'a hole in the index'),
   ])("calls %s the source's error", async (failure) => {
-    const { walk } = await walking(index, () => ({ fetch: () => Promise.reject(failure) }));
+    const { reader } = await walking(index, () => ({ fetch: () => Promise.reject(failure) }));
     const { code } = failure;
-    expect(await failureOf(walk.root({ tag: '1' }))).toMatchObject({ code, side: 'source' });
+    expect(await failureOf(reader.root({ tag: '1' }))).toMatchObject({ code, side: 'source' });
     const { descriptor } = image.root;
-    expect(await failureOf(walk.child(descriptor, 1))).toMatchObject({ code, side: 'source' });
-    expect(await failureOf(walk.child(descriptor, 1))).toMatchObject({ code, side: 'source' });
+    expect(await failureOf(reader.child(descriptor, 1))).toMatchObject({ code, side: 'source' });
+    expect(await failureOf(reader.child(descriptor, 1))).toMatchObject({ code, side: 'source' });
   });
 
   it('stops at manifests that are too large together, since all of them are held', async () => {
     const heavy = Array.from({ length: 17 }, (_, at) =>
       imageManifest({ layers: [blob(5, at)], fields: { annotations: { padding: 'x'.repeat(4_000_000) } } }),
     );
-    const { walk } = await walking(indexOf(heavy.map((one) => ({ image: one }))));
-    const { children } = await walk.root({ tag: '1' });
-    const reads = children.map((child) => walk.child(child, 1));
+    const { reader } = await walking(indexOf(heavy.map((one) => ({ image: one }))));
+    const { children } = await reader.root({ tag: '1' });
+    const reads = children.map((child) => reader.child(child, 1));
     const error = await failureOf(Promise.all(reads));
-    await walk.settled();
+    await reader.settled();
     expect(error).toMatchObject({ code: 'E_LIMIT', side: 'source' });
     expect(error.message).toContain(`more than ${TREE_BYTES} bytes in all`);
   });
 
   it('can be waited for', async () => {
     const hold = gate();
-    const { walk } = await walking(index, () => ({
+    const { reader } = await walking(index, () => ({
       fetch: () => hold.opened.then(() => Promise.reject(new RegferryError('E_CUT', 'cut'))),
     }));
-    const child = walk.child(image.root.descriptor, 1);
+    const child = reader.child(image.root.descriptor, 1);
     child.catch(() => undefined);
     let over = false;
-    const all = walk.settled().then(() => (over = true));
+    const all = reader.settled().then(() => (over = true));
     await settled();
     expect(over).toBe(false);
     hold.open();

@@ -3,7 +3,7 @@ import { isIndexType } from '../spec/media-types.js';
 import { knownType } from '../spec/manifest-type.js';
 import type { Platform } from '../spec/platform.js';
 import { ofPart } from './part.js';
-import type { Node, Walk } from './walk.js';
+import type { Node, ManifestReader } from './manifest-reader.js';
 
 /** An entry of an index, or of an index in it, that is no index itself. */
 export interface ListedImage {
@@ -24,15 +24,16 @@ export interface ListedImage {
  */
 export async function listedImages(
   index: Node,
-  walk: Walk,
+  reader: ManifestReader,
   depth = 0,
   inherited?: Platform,
 ): Promise<readonly ListedImage[]> {
   const found: ListedImage[] = [];
   for (const entry of index.children) {
     const { digest, annotations, platform = inherited } = entry;
-    const nested = mayBeIndex(entry) ? await readPart(walk, entry, index, depth + 1) : undefined;
-    if (nested?.view.kind === 'index') found.push(...(await listedImages(nested, walk, depth + 1, platform)));
+    const nested = mayBeIndex(entry) ? await readPart(reader, entry, index, depth + 1) : undefined;
+    if (nested?.view.kind === 'index')
+      found.push(...(await listedImages(nested, reader, depth + 1, platform)));
     else found.push({ digest, platform, annotations, entry, index, depth: depth + 1 });
   }
   return found;
@@ -40,13 +41,13 @@ export async function listedImages(
 
 /** Reads an entry of an index; undefined where it is a blob. What goes wrong names the part. */
 export async function readPart(
-  walk: Walk,
+  reader: ManifestReader,
   entry: Descriptor,
   index: Node,
   depth: number,
 ): Promise<Node | undefined> {
   try {
-    return await walk.entry(entry, depth);
+    return await reader.entry(entry, depth);
   } catch (error) {
     throw ofPart(error, entry, index);
   }

@@ -1,7 +1,7 @@
 import { detailsOf, isRegferryError, RegferryError } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { attestedBy, formatPlatform, isAttestation } from '../spec/platform.js';
-import type { Node } from './walk.js';
+import type { Node } from './manifest-reader.js';
 
 /** Errors that say of which part of an index they are. */
 const placed = new WeakSet<Error>();

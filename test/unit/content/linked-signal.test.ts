@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 
 import { describe, expect, it } from 'vitest';
 
-import { callSignal, linkedSignal } from '../../../src/copy/linked-signal.js';
+import { callSignal, linkedSignal } from '../../../src/content/linked-signal.js';
 
 it("aborts with the first of its signals, and with that one's reason", () => {
   const [first, second] = [new AbortController(), new AbortController()];

@@ -5,11 +5,11 @@ import { describe, expect, it } from 'vitest';
 
 import { MemoryStore } from '../../../src/content/memory-store.js';
 import type { OpenBlob } from '../../../src/content/store.js';
-import { resuming } from '../../../src/copy/resuming.js';
+import { resuming } from '../../../src/graph/resuming.js';
 import { RegferryError } from '../../../src/errors.js';
 import { blob } from '../../support/fixtures.js';
 import { descriptorOf, failureOf, read } from '../registry/open-repository.js';
-import { settled } from './recorded-store.js';
+import { settled } from '../copy/recorded-store.js';
 
 const cut = new RegferryError('E_CUT', 'cut', { retryable: true });
 const stall = new RegferryError('E_TIMEOUT', 'the answer stopped moving', { retryable: true });

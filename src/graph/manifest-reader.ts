@@ -5,13 +5,10 @@ import { DEPTH, MANIFEST_BYTES, NODES, TREE_BYTES } from '../spec/limits.js';
 import { blobsOf, viewManifest, type ManifestView } from '../spec/manifest.js';
 import { callsItself, detectMediaType, knownType } from '../spec/manifest-type.js';
 import { isBlobType } from '../spec/media-types.js';
-import type { CopyJob } from './job.js';
-import type { LabelNotes } from './label-notes.js';
-import type { Lanes } from './lanes.js';
 import { printable } from '../spec/printable.js';
 import { readIfObject } from './read-if-object.js';
-import { refetching } from './refetching.js';
-import { resuming } from './resuming.js';
+import { readBlob, readingBlob } from './read-blob.js';
+import type { ResumePolicy } from './resuming.js';
 
 /** A manifest that was read from the source, and what it names. */
 export interface Node {
@@ -35,27 +32,39 @@ export function nodeOf({ bytes, descriptor, label }: Manifest): Node {
   return { manifest, view, children: [], blobs: blobsOf(view) };
 }
 
-/** What a walk may be given besides. */
-export interface WalkOptions {
-  /** How an entry of an unknown type is read that breaks off. @default it is not read again */
-  readonly resume?: CopyJob['resume'] | undefined;
-  /** Told of what was called something else than it is. */
-  readonly notes?: LabelNotes | undefined;
+/** What a manifest was called: in the index that lists it, and by the place that it came from. */
+export interface Labels {
+  readonly listed: string | undefined;
+  readonly called: string | undefined;
+}
+
+/** Told of what is read, and what it was called. */
+export interface LabelWatcher {
+  manifest(source: ContentSource, node: Node, labels: Labels): void;
+  /** An entry of an index turned out to be a blob. */
+  blob(source: ContentSource, entry: Descriptor): void;
+}
+
+/** How manifests are read. */
+export interface ReaderOptions extends Op {
+  /** Runs each request, so many at a time as the caller likes. @default at once */
+  readonly limit?: (<T>(task: () => Promise<T>) => Promise<T>) | undefined;
+  /** How a blob is read that breaks off. @default it is not read again */
+  readonly resume?: ResumePolicy | undefined;
+  /** Told what was called something else than it is. */
+  readonly labels?: LabelWatcher | undefined;
   /** Told how many bytes each manifest has that was read. */
   readonly onRead?: ((bytes: number) => void) | undefined;
 }
-
-const NO_REPEATS: CopyJob['resume'] = { retries: 0, backoff: () => Promise.resolve() };
 
 /**
  * Reads the manifests of one image from the source, each once however many targets, indexes or tags ask for it.
  * Depth and the number of manifests and blobs are capped (E_LIMIT); all errors are the source's.
  */
-export class Walk {
-  readonly #source: ContentSource;
-  readonly #lanes: Lanes;
-  readonly #op: Op;
-  readonly #options: WalkOptions;
+export class ManifestReader {
+  readonly source: ContentSource;
+  readonly #options: ReaderOptions;
+  readonly #limit: <T>(task: () => Promise<T>) => Promise<T>;
   readonly #nodes = new Map<string, Promise<Node>>();
   /** Entries of indexes: what they are, or that they are blobs. */
   readonly #entries = new Map<string, Promise<Node | undefined>>();
@@ -63,11 +72,10 @@ export class Walk {
   readonly #sizes = new Map<string, number>();
   #bytes = 0;
 
-  constructor(source: ContentSource, lanes: Lanes, op: Op, options: WalkOptions = {}) {
-    this.#source = source;
-    this.#lanes = lanes;
-    this.#op = op;
+  constructor(source: ContentSource, options: ReaderOptions = {}) {
+    this.source = source;
     this.#options = options;
+    this.#limit = options.limit ?? ((task) => task());
   }
 
   /**
@@ -75,7 +83,7 @@ export class Walk {
    * refused (E_MANIFEST).
    */
   async root(key: ManifestKey): Promise<Node> {
-    const node = await this.#lanes.check(() => this.#read(key));
+    const node = await this.#limit(() => this.#read(key));
     if (node.view.kind === 'opaque') throw this.#notKnown(node.manifest);
     this.#nodes.set(node.manifest.descriptor.digest, Promise.resolve(node));
     return node;
@@ -89,7 +97,7 @@ export class Walk {
     const known = this.#nodes.get(descriptor.digest);
     if (known !== undefined) return known;
     if (depth > DEPTH) return Promise.reject(this.#tooMuch(`indexes nested deeper than ${DEPTH}`));
-    const reading = this.#lanes.check(() => this.#read(descriptor));
+    const reading = this.#limit(() => this.#read(descriptor));
     this.#nodes.set(descriptor.digest, reading);
     reading.catch(() => this.#nodes.delete(descriptor.digest));
     return reading;
@@ -110,6 +118,11 @@ export class Walk {
     return entry;
   }
 
+  /** A blob of at most 4 MiB that a manifest names, checked. Throws as {@link readBlob} does. */
+  blob(descriptor: Descriptor): Promise<Buffer> {
+    return readBlob(this.source, descriptor, this.#options);
+  }
+
   /** Waits until nothing is being read any more. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#entries.values());
@@ -118,17 +131,17 @@ export class Walk {
 
   async #read(key: ManifestKey): Promise<Node> {
     try {
-      const manifest = await this.#source.fetch(key, this.#op);
+      const manifest = await this.source.fetch(key, { signal: this.#options.signal });
       return this.#taken(manifest, 'digest' in key ? key.mediaType : undefined);
     } catch (error) {
-      throw withSide(error, 'source', this.#op.signal);
+      throw withSide(error, 'source', this.#options.signal);
     }
   }
 
   #taken(manifest: Manifest, listed: string | undefined): Node {
     const node = nodeOf(manifest);
     this.#count(node);
-    this.#options.notes?.manifest(this.#source, node, { listed, called: manifest.label });
+    this.#options.labels?.manifest(this.source, node, { listed, called: manifest.label });
     return node;
   }
 
@@ -137,14 +150,14 @@ export class Walk {
       return await this.child(descriptor, depth);
     } catch (error) {
       if (!isRegferryError(error) || error.code !== 'E_NOT_FOUND') throw error;
-      const found = await this.#lanes.check(() => this.#readAsBlob(descriptor));
+      const found = await this.#limit(() => this.#readAsBlob(descriptor));
       if (isRegferryError(found)) throw error;
       return this.#settled(found, descriptor);
     }
   }
 
   async #blobFirst(descriptor: Descriptor, depth: number): Promise<Node | undefined> {
-    const found = await this.#lanes.check(() => this.#readAsBlob(descriptor));
+    const found = await this.#limit(() => this.#readAsBlob(descriptor));
     if (!isRegferryError(found)) return this.#settled(found, descriptor);
     try {
       return await this.child(descriptor, depth);
@@ -157,17 +170,14 @@ export class Walk {
   async #readAsBlob(descriptor: Descriptor): Promise<Node | 'blob' | RegferryError> {
     const { mediaType } = descriptor;
     if (descriptor.size > MANIFEST_BYTES) return 'blob';
-    const { resume = NO_REPEATS } = this.#options;
-    const open = resuming((options) => this.#source.open(descriptor, options), descriptor, resume);
-    const read = async (): Promise<Buffer | undefined> => readIfObject(await open(this.#op), descriptor);
     try {
-      const bytes = await refetching(read, this.#op.signal);
+      const bytes = await readingBlob(this.source, descriptor, this.#options, readIfObject);
       if (bytes === undefined) return 'blob';
       const isNamed = !isBlobType(mediaType) && callsItself(bytes, mediaType);
       const isManifest = detectMediaType(bytes) !== undefined || isNamed;
       return isManifest ? this.#taken({ descriptor, bytes }, mediaType) : 'blob';
     } catch (error) {
-      const failure = withSide(error, 'source', this.#op.signal);
+      const failure = withSide(error, 'source', this.#options.signal);
       if (failure.code === 'E_NOT_FOUND' || (failure.status ?? 0) >= 400) return failure;
       throw failure;
     }
@@ -175,7 +185,7 @@ export class Walk {
 
   #settled(found: Node | 'blob', descriptor: Descriptor): Node | undefined {
     if (found === 'blob') {
-      this.#options.notes?.blob(this.#source, descriptor);
+      this.#options.labels?.blob(this.source, descriptor);
       return undefined;
     }
     this.#nodes.set(descriptor.digest, Promise.resolve(found));
@@ -184,7 +194,7 @@ export class Walk {
 
   #notKnown({ descriptor }: Manifest): RegferryError {
     const { mediaType, digest } = descriptor;
-    const message = `${this.#source.toString()}: ${digest} is ${printable(mediaType, 120)}, which is no manifest that is known: what it names could not be copied with it`;
+    const message = `${this.source.toString()}: ${digest} is ${printable(mediaType, 120)}, which is no manifest that is known: what it names could not be copied with it`;
     return new RegferryError('E_MANIFEST', message, { side: 'source', digest });
   }
 
@@ -201,11 +211,11 @@ export class Walk {
   }
 
   #twoSizes(digest: string, one: number, other: number): RegferryError {
-    const message = `${this.#source.toString()}: ${digest} is named with ${one} and with ${other} bytes, which cannot both be true`;
+    const message = `${this.source.toString()}: ${digest} is named with ${one} and with ${other} bytes, which cannot both be true`;
     return new RegferryError('E_SIZE_MISMATCH', message, { side: 'source', digest });
   }
 
   #tooMuch(what: string): RegferryError {
-    return new RegferryError('E_LIMIT', `${this.#source.toString()}: ${what}; refused`, { side: 'source' });
+    return new RegferryError('E_LIMIT', `${this.source.toString()}: ${what}; refused`, { side: 'source' });
   }
 }

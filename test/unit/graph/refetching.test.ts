@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { RegferryError, type ErrorCode } from '../../../src/errors.js';
-import { refetching } from '../../../src/copy/refetching.js';
+import { refetching } from '../../../src/graph/refetching.js';
 
 function failing(...codes: readonly ErrorCode[]): { attempt: () => Promise<string>; tries: () => number } {
   let tries = 0;

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import type { OpenBlob } from '../content/store.js';
 import { abortError, isRegferryError, RegferryError, withSide } from '../errors.js';
 import type { Descriptor } from '../spec/descriptor.js';
-import { linkedSignal } from './linked-signal.js';
+import { linkedSignal } from '../content/linked-signal.js';
 
 /** A try that moved this much counts as progress, and does not use up a retry. */
 const PROGRESS_BYTES = 1024 * 1024;
