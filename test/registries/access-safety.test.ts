@@ -135,7 +135,7 @@ requirePrograms(
       env: asMia,
     });
     // There is no such repository, and to be told so takes a token.
-    expect([code, stderr]).toEqual([4, expect.stringContaining('NAME_UNKNOWN')]);
+    expect([code, stderr]).toEqual([4, expect.stringContaining('there is no repository')]);
     expect(tokens.requests).toMatchObject([{ user: 'mia', status: 200 }]);
   });
 

@@ -106,7 +106,10 @@ describe('login', () => {
       'standard input is no terminal to ask at: give --password-stdin, or set REGFERRY_PASSWORD',
     ],
     [['r.example', '--username', 'a:b', '--password-stdin'], 'a user name cannot have a colon in it'],
-    [['r.example', '--anonymous'], '--anonymous is not an option of login (see: regferry help login)'],
+    [
+      ['r.example', '--anonymous'],
+      '--anonymous is not an option of login; it is one of digest, manifest, and tags (see: regferry help login)',
+    ],
     [[], 'login needs the registry (see: regferry help login)'],
   ])('refuses %j', async (argv, message) => {
     const ran = await logIn(argv, { input: 'x' });
