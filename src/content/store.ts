@@ -189,5 +189,5 @@ export interface ContentTarget extends ContentSource {
    * Removes a tag by its name and leaves what it names, other tags of that included; one that is not there is no failure.
    * Throws E_UNSUPPORTED where a registry cannot. Left out by stores that never can.
    */
-  untag?(tag: string, op?: Op): Promise<void>;
+  readonly untag?: ((tag: string, op?: Op) => Promise<void>) | undefined;
 }

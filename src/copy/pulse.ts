@@ -1,5 +1,14 @@
-import type { ContentTarget, Inspector, PutOptions } from '../content/store.js';
+import { ForwardingTarget } from '../content/forwarding.js';
+import type {
+  ContentTarget,
+  Inspector,
+  OpenBlob,
+  PutOptions,
+  PutOutcome,
+  TagsOptions,
+} from '../content/store.js';
 import { isRegferryError } from '../errors.js';
+import type { Descriptor } from '../spec/descriptor.js';
 import type { Patience } from './patience.js';
 import { saysNothing } from './row-of-failures.js';
 
@@ -64,33 +73,52 @@ export class Pulse {
   }
 }
 
-/** The same target; what it is asked is watched by a pulse. */
-export function pulsing(target: ContentTarget, pulse: Pulse): ContentTarget {
-  const watched: ContentTarget = {
-    place: target.place,
-    metered: target.metered,
-    behind: target,
-    get mountsOwn() {
-      return target.mountsOwn ?? false;
-    },
-    get doubtsMounts() {
-      return target.doubtsMounts ?? false;
-    },
-    inspector: target.inspector === undefined ? undefined : watching(target.inspector, pulse),
-    doubtMounts: () => target.doubtMounts?.(),
-    toString: () => target.toString(),
-    prepare: (requests, op) => target.prepare?.(requests, op),
-    resolve: (key, op) => pulse.during(() => target.resolve(key, op)),
-    fetch: (key, op) => pulse.during(() => target.fetch(key, op)),
-    open: (descriptor, options) => pulse.during(() => target.open(descriptor, options)),
-    tags: (options) => listed(target.tags(options), pulse),
-    has: (descriptor, op) => pulse.during(() => target.has(descriptor, op)),
-    put: (descriptor, open, options = {}) =>
-      pulse.during(() => target.put(descriptor, open, beating(options, pulse))),
-    putManifest: (manifest, options) => pulse.during(() => target.putManifest(manifest, options)),
-    tag: (manifest, tag, op) => pulse.during(() => target.tag(manifest, tag, op)),
-  };
-  return watched;
+/** A target that is watched by a pulse. */
+export class PulsingTarget extends ForwardingTarget {
+  readonly #pulse: Pulse;
+  readonly #inspector: Inspector | undefined;
+
+  constructor(target: ContentTarget, pulse: Pulse) {
+    super(target);
+    this.#pulse = pulse;
+    this.#inspector = target.inspector && watching(target.inspector, pulse);
+  }
+
+  override get inspector(): Inspector | undefined {
+    return this.#inspector;
+  }
+
+  override resolve(...given: Parameters<ContentTarget['resolve']>): ReturnType<ContentTarget['resolve']> {
+    return this.#pulse.during(() => super.resolve(...given));
+  }
+
+  override fetch(...given: Parameters<ContentTarget['fetch']>): ReturnType<ContentTarget['fetch']> {
+    return this.#pulse.during(() => super.fetch(...given));
+  }
+
+  override open(...given: Parameters<ContentTarget['open']>): ReturnType<ContentTarget['open']> {
+    return this.#pulse.during(() => super.open(...given));
+  }
+
+  override tags(options?: TagsOptions): AsyncIterable<string> {
+    return listed(super.tags(options), this.#pulse);
+  }
+
+  override has(...given: Parameters<ContentTarget['has']>): Promise<boolean> {
+    return this.#pulse.during(() => super.has(...given));
+  }
+
+  override put(descriptor: Descriptor, open: OpenBlob, options: PutOptions = {}): Promise<PutOutcome> {
+    return this.#pulse.during(() => super.put(descriptor, open, beating(options, this.#pulse)));
+  }
+
+  override putManifest(...given: Parameters<ContentTarget['putManifest']>): Promise<void> {
+    return this.#pulse.during(() => super.putManifest(...given));
+  }
+
+  override tag(...given: Parameters<ContentTarget['tag']>): Promise<void> {
+    return this.#pulse.during(() => super.tag(...given));
+  }
 }
 
 function watching(inspector: Inspector, pulse: Pulse): Inspector {

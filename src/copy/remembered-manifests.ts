@@ -1,15 +1,5 @@
-import type { Readable } from 'node:stream';
-
-import type {
-  ContentSource,
-  Manifest,
-  ManifestKey,
-  Op,
-  OpenOptions,
-  Place,
-  ResolveOptions,
-  TagsOptions,
-} from '../content/store.js';
+import { ForwardingSource } from '../content/forwarding.js';
+import type { ContentSource, Manifest, ManifestKey, Op, ResolveOptions } from '../content/store.js';
 import type { Descriptor } from '../spec/descriptor.js';
 
 /** Bytes of manifests that are kept: those of a thousand tags, as they usually are. */
@@ -28,11 +18,7 @@ type DigestKey = Exclude<ManifestKey, { tag: string }>;
  * then, and a manifest that was read already is not read again while it is among the latest. Docker Hub's repositories have
  * several tags for most images.
  */
-export class RememberedManifests implements ContentSource {
-  readonly place: Place;
-  readonly metered: boolean;
-  readonly behind: ContentSource;
-  readonly #source: ContentSource;
+export class RememberedManifests extends ForwardingSource {
   readonly #limit: number;
   /** Digests of tags that were asked for and not read yet. */
   readonly #digests = new Map<string, Descriptor['digest']>();
@@ -43,40 +29,21 @@ export class RememberedManifests implements ContentSource {
 
   /** @param limit most bytes of manifests to keep. */
   constructor(source: ContentSource, limit: number = KEPT_BYTES) {
-    this.place = source.place;
-    this.metered = source.metered;
-    this.#source = source;
-    this.behind = source;
+    super(source);
     this.#limit = limit;
   }
 
-  toString(): string {
-    return this.#source.toString();
-  }
-
-  prepare(requests: number, op?: Op): void {
-    this.#source.prepare?.(requests, op);
-  }
-
-  async resolve(key: ManifestKey, options?: ResolveOptions): Promise<Descriptor | undefined> {
-    const found = await this.#source.resolve(key, options);
+  override async resolve(key: ManifestKey, options?: ResolveOptions): Promise<Descriptor | undefined> {
+    const found = await super.resolve(key, options);
     if ('tag' in key && found !== undefined) this.#digests.set(key.tag, found.digest);
     return found;
   }
 
-  fetch(key: ManifestKey, op?: Op): Promise<Manifest> {
+  override fetch(key: ManifestKey, op?: Op): Promise<Manifest> {
     if (!('tag' in key)) return this.#remembered(key, op);
     const digest = this.#digests.get(key.tag);
     this.#digests.delete(key.tag);
-    return digest === undefined ? this.#source.fetch(key, op) : this.#remembered({ digest }, op);
-  }
-
-  open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable> {
-    return this.#source.open(descriptor, options);
-  }
-
-  tags(options?: TagsOptions): AsyncIterable<string> {
-    return this.#source.tags(options);
+    return digest === undefined ? super.fetch(key, op) : this.#remembered({ digest }, op);
   }
 
   async #remembered(key: DigestKey, op?: Op): Promise<Manifest> {
@@ -84,7 +51,7 @@ export class RememberedManifests implements ContentSource {
     const others = this.#reading.get(digest);
     const manifest = this.#kept.get(digest) ?? (others && (await answerOf(others, key)));
     if (manifest !== undefined && isAnswer(manifest, key)) return this.#keep(manifest);
-    const answer = this.#source.fetch(key, op).then((read) => this.#keep(read));
+    const answer = super.fetch(key, op).then((read) => this.#keep(read));
     const reading = { key, answer };
     this.#reading.set(digest, reading);
     try {

@@ -7,7 +7,7 @@ import { parseTag } from '../spec/reference.js';
 import type { CopyTarget } from './job.js';
 import { ListedTags, type Listed } from './listed-tags.js';
 import { patience } from './patience.js';
-import { Pulse, pulsing } from './pulse.js';
+import { Pulse, PulsingTarget } from './pulse.js';
 import { emptyTargetReport, type TargetReport } from './report.js';
 import { RowOfFailures } from './row-of-failures.js';
 import { copyImage, type Run } from './run.js';
@@ -46,7 +46,7 @@ export class TagsCopying {
     this.#source = new RowOfFailures(job.source.toString());
     this.#sides = job.targets.map(({ store, name }) => {
       const pulse = new Pulse(job.patience ?? patience(), () => this.#lines.changed());
-      const watched = pulsing(store, pulse);
+      const watched = new PulsingTarget(store, pulse);
       const list = new ListedTags(watched, { signal: job.signal });
       return { store: watched, name, list, pulse, failures: new RowOfFailures(name) };
     });
