@@ -1,7 +1,8 @@
 import type { Op } from '../content/store.js';
-import { RegferryError, isRegferryError } from '../errors.js';
-import type { HttpSender } from '../http/message.js';
+import { RegferryError, detailsOf, isRegferryError } from '../errors.js';
+import type { HttpResponse, HttpSender } from '../http/message.js';
 import { responseError } from '../http/response-error.js';
+import { isWebPage } from '../http/web-page.js';
 import { createAuthorizer } from './authorize.js';
 import type { AuthorizerOptions } from './authorizer-options.js';
 import { readConfigFile, writeConfigFile } from './config-file.js';
@@ -35,7 +36,8 @@ export interface LoginCheck extends Omit<AuthorizerOptions, 'credentials'> {
 
 /**
  * Asks the registry whether it takes a login. `unchecked` when it wants none for `/v2/`, so that nothing can be said.
- * Throws E_UNAUTHORIZED when it does not, and what the transport throws.
+ * Throws E_UNAUTHORIZED when it does not, E_NOT_A_REGISTRY for what does not answer as a registry does (spec end-1), the
+ * code of a registry's own refusal or failure (E_DENIED, E_UNAVAILABLE), and what the transport throws.
  */
 export async function checkLogin(
   check: LoginCheck,
@@ -47,14 +49,13 @@ export async function checkLogin(
   const request = { origin: check.origin, scopes: [], signal: op.signal };
   const ping = { method: 'GET', url: `${check.origin}/v2/`, signal: op.signal } as const;
   const first = await check.http.send(ping);
+  if (first.status !== 401) return opensToAll(first, check);
   await first.discard();
-  if (first.status !== 401) return 'unchecked';
   try {
     const authorization = await authorizer.challenged(request, first.headers, undefined);
     const second = await check.http.send({ ...ping, headers: { authorization } });
     if (second.status === 401) throw authorizer.refused(request, authorization);
-    if (second.status >= 400) throw await responseError(second, { action: 'GET', side: check.side });
-    await second.discard();
+    await opensToAll(second, check);
   } catch (error) {
     if (!isRegferryError(error) || error.code !== 'E_UNAUTHORIZED' || error.status === undefined) throw error;
     throw new RegferryError(
@@ -64,6 +65,23 @@ export async function checkLogin(
     );
   }
   return 'accepted';
+}
+
+/** Throws for an answer to `/v2/` that no registry gives to somebody who may come in; consumes the body. */
+async function opensToAll(answer: HttpResponse, { registry, side }: LoginCheck): Promise<'unchecked'> {
+  if (answer.status === 200 && !isWebPage(answer)) {
+    await answer.discard();
+    return 'unchecked';
+  }
+  const spoke = answer.headers.get('docker-distribution-api-version') !== undefined;
+  const error = await responseError(answer, { action: 'GET', side });
+  const { status = 0, registryCodes } = error;
+  const isForeign = !spoke && registryCodes.length === 0 && [200, 400, 404, 405, 501].includes(status);
+  const what = isForeign ? `${registry} is not a registry: ${error.message}` : error.message;
+  throw new RegferryError(isForeign ? 'E_NOT_A_REGISTRY' : error.code, `${what}; nothing was stored`, {
+    ...detailsOf(error),
+    cause: error,
+  });
 }
 
 /** Where a login was stored: with a helper, or unencrypted in the file. */

@@ -25,7 +25,8 @@ export function stepOutputs(report: CopyReport, delimiter: string = `regferry-${
   // Tags that went back to several images have no digest in common.
   const [digest, ...others] = new Set(targets.map((target) => target.digest));
   const outputs = {
-    digest: (others.length === 0 ? digest : undefined) ?? source.digest ?? '',
+    // A tag that was not set has none, whatever the source is.
+    digest: (others.length === 0 ? digest : undefined) ?? (report.ok ? source.digest : undefined) ?? '',
     changed: String(targets.some(({ changed }) => changed)),
     previous,
   };
@@ -39,7 +40,7 @@ export function stepSummary(title: string, report: CopyReport, at: Date = new Da
   const rows = report.targets.map((target) => [
     escaped(target.reference),
     code(previousText(target)),
-    nowText(target),
+    nowText(target, report),
     movedCell(target),
   ]);
   return [
@@ -53,13 +54,16 @@ export function stepSummary(title: string, report: CopyReport, at: Date = new Da
   ].join('\n');
 }
 
-function nowText(target: TargetReport): string {
+function nowText(target: TargetReport, report: CopyReport): string {
   if (target.error !== undefined) return escaped(`not set: ${advised(target.error, true)}`);
   if (target.left === true) {
     const since = target.movedSince === true ? '; someone has moved it since' : '';
     return `${code(previousText(target))}, left as it is${since}`;
   }
   if (target.deleted === true) return `${code('absent')}${target.changed ? '' : ', as it was'}`;
+  // What failed for all of them, at the source for one, is none of their own.
+  if (target.verified === undefined && report.error !== undefined)
+    return escaped(`not set: ${advised(report.error, true)}`);
   if (target.digest === undefined) return '';
   return `${code(target.digest)}${target.changed ? '' : ', as it was'}`;
 }

@@ -10,7 +10,7 @@ import { isRetryableStatus } from '../http/retry.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { scopeOf, type RepositoryContext } from './context.js';
 import { blobPath } from './endpoints.js';
-import { isWebPage } from './web-page.js';
+import { isWebPage } from '../http/web-page.js';
 
 /**
  * HEAD of a blob (spec end-2). True only for a 200 whose Content-Length, where there is one, is the descriptor's size.

@@ -7,7 +7,7 @@ import { responseError } from '../http/response-error.js';
 import { sameOrigin } from '../http/url.js';
 import { quirksOf, type Quirks } from './quirks.js';
 import { UploadMemory } from './upload-ways.js';
-import { isWebPage } from './web-page.js';
+import { isWebPage } from '../http/web-page.js';
 
 /** What a {@link RegistryClient} is made of. */
 export interface RegistryClientOptions {

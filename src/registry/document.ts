@@ -7,7 +7,7 @@ import type { HttpResponse, Method } from '../http/message.js';
 import { redactUrl } from '../http/redact.js';
 import type { RegistryCall } from './client.js';
 import type { RepositoryContext } from './context.js';
-import { isWebPage } from './web-page.js';
+import { isWebPage } from '../http/web-page.js';
 
 /** A small answer, read to its end, without the Content-Encoding that nobody asked for. */
 export interface Document {

@@ -8,7 +8,7 @@ import { scopeOf, type RepositoryContext } from './context.js';
 import { digestQuery, manifestPath } from './endpoints.js';
 import { digestHeader } from './received-manifest.js';
 import { settleRefusal } from './immutable-tag.js';
-import { isWebPage } from './web-page.js';
+import { isWebPage } from '../http/web-page.js';
 
 /** What registries say to bytes that are another manifest than was promised, or none. */
 const CHANGED: readonly string[] = ['DIGEST_INVALID', 'MANIFEST_INVALID'];

@@ -13,7 +13,7 @@ import { scopeOf, type RepositoryContext } from './context.js';
 import { getDocument, type Document } from './document.js';
 import { manifestPath } from './endpoints.js';
 import { digestHeader, receivedManifest } from './received-manifest.js';
-import { isWebPage } from './web-page.js';
+import { isWebPage } from '../http/web-page.js';
 
 function manifestCall(context: RepositoryContext, method: 'GET' | 'HEAD', key: ManifestKey, op: Op) {
   return {

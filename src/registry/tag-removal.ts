@@ -3,7 +3,7 @@ import { RegferryError, detailsOf } from '../errors.js';
 import type { RepositoryContext } from './context.js';
 import { manifestPath } from './endpoints.js';
 import { deleteScope } from './scopes.js';
-import { isWebPage } from './web-page.js';
+import { isWebPage } from '../http/web-page.js';
 
 /** What registries answer that cannot delete a tag alone: distribution 2.8 takes it for a bad digest, others do not allow it. */
 const CANNOT: readonly number[] = [400, 405, 415, 501];

@@ -11,7 +11,7 @@ import { LARGEST_CHUNK_BYTES, LEAST_MAXIMUM_BYTES } from './limits.js';
 import { digestHeader } from './received-manifest.js';
 import { handedLocation } from './location.js';
 import { pullScope } from './scopes.js';
-import { isWebPage } from './web-page.js';
+import { isWebPage } from '../http/web-page.js';
 
 /** How long a cancellation may take. */
 const CANCEL_MS = 5_000;

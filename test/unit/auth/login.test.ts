@@ -193,6 +193,22 @@ describe('checkLogin', () => {
     expect(await check(answers({ status: 200 }))).toBe('unchecked');
   });
 
+  const page = { status: 200, headers: { 'content-type': 'text/html; charset=utf-8' } };
+  const own = { 'docker-distribution-api-version': 'registry/2.0' };
+
+  it.each<[string, string, FakeAnswer[]]>([
+    ['a web page', 'E_NOT_A_REGISTRY', [page]],
+    ['a web page after the login', 'E_NOT_A_REGISTRY', [basic, page]],
+    ['404', 'E_NOT_A_REGISTRY', [{ status: 404 }]],
+    ['400', 'E_NOT_A_REGISTRY', [{ status: 400 }]],
+    ['404, from a registry', 'E_NOT_FOUND', [{ status: 404, headers: own }]],
+    ['403', 'E_DENIED', [{ status: 403 }]],
+    ['500', 'E_UNAVAILABLE', [{ status: 500 }]],
+  ])('is no success where the answer is %s', async (_, code, list) => {
+    const error: unknown = await check(answers(...list)).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code, message: expect.stringMatching(/; nothing was stored$/) as string });
+  });
+
   it.each<[string, FakeAnswer[]]>([
     ['the registry', [basic, basic]],
     [

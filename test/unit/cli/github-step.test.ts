@@ -110,6 +110,14 @@ describe('the summary of a step', () => {
     ]);
   });
 
+  it('says why no tag was set where the source failed, and the outputs have no digest then', () => {
+    const error = new RegferryError('E_NETWORK', 'the source is down', { side: 'source' });
+    const failed = { ...report(emptyTargetReport('r.example/app:prod')), ok: false, error };
+    const [, , , , row = ''] = stepSummary('t', failed, at).split('\n');
+    expect(row).toContain('not set&#58; the source is down');
+    expect(read(stepOutputs(failed))).toMatchObject({ digest: '', changed: 'false' });
+  });
+
   it('shows what a registry said as it is, whatever Markdown or HTML is in it', () => {
     const said =
       'no | <img src=x onerror=1> [a](javascript:b) `c` **d** @e #1 https://f.example ![](g)\n| h |';

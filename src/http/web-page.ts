@@ -1,4 +1,4 @@
-import type { HttpResponse } from '../http/message.js';
+import type { HttpResponse } from './message.js';
 
 /** True for an HTML answer: a captive portal, a login page or a web application, whatever its status says. */
 export function isWebPage(response: HttpResponse): boolean {
