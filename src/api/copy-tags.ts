@@ -51,7 +51,7 @@ export async function planTags(
 export async function runTags(
   source: SourceRepository,
   targets: TargetRepository | readonly TargetRepository[],
-  options: CopyTagsOptions & Pick<SessionOptions, 'sleep' | 'answerTimeoutMs'>,
+  options: CopyTagsOptions & Pick<SessionOptions, 'sleep' | 'now' | 'answerTimeoutMs'>,
   dryRun: boolean,
 ): Promise<CopyReport> {
   const selects = tagFilter(options.tags ?? [], options.excludeTags ?? []);

@@ -62,7 +62,7 @@ export interface RunMode {
 export async function runReported(
   source: Address<ContentSource>,
   wanted: readonly Wanted[],
-  options: CopyOptions & Pick<SessionOptions, 'sleep' | 'answerTimeoutMs'>,
+  options: CopyOptions & Pick<SessionOptions, 'sleep' | 'now' | 'answerTimeoutMs'>,
   mode: RunMode = {},
 ): Promise<CopyReport> {
   const { dryRun = false, allOrNothing = false, check } = mode;

@@ -9,6 +9,8 @@ export interface SessionOptions extends CommonOptions {
   readonly sideless?: boolean | undefined;
   /** Waits between tries and before another read-back. Not public: for tests, which have no time. @default a timer */
   readonly sleep?: Sleep | undefined;
+  /** Milliseconds of the clock by which those waits go; not public either. @default performance.now */
+  readonly now?: (() => number) | undefined;
   /** Longest wait for the answer to an upload's body, in milliseconds. Not public either. @default 15 minutes */
   readonly answerTimeoutMs?: number | undefined;
 }

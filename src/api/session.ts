@@ -6,7 +6,7 @@ import { patience } from '../copy/patience.js';
 import { RegferryError, type Side } from '../errors.js';
 import type { HttpEvent } from '../http/message.js';
 import { backoffDelay, type RepeatPolicy } from '../http/retry.js';
-import { HostPace } from '../http/host-pace.js';
+import { sharedPace, type HeldPace } from './shared-pace.js';
 import { IDLE_TIMEOUT_MS, MAX_RETRY_WAIT_MS, RETRIES } from '../http/limits.js';
 import { sleepFor, type Sleep } from '../http/sleep.js';
 import { createTransport, type Transport } from '../http/transport.js';
@@ -53,8 +53,7 @@ export class Session {
   readonly #backoff: RepeatPolicy['backoff'];
   /** The first repository of the source's side. */
   #from: Reference | undefined;
-  /** One for both sides, which may be the same registry. */
-  readonly #pace: HostPace;
+  readonly #pace: HeldPace;
   #retries = 0;
 
   constructor(options: SessionOptions) {
@@ -62,7 +61,7 @@ export class Session {
     this.#secrets = options.secrets ?? new Secrets();
     holdLogins(this.#secrets, options.source, options.target);
     this.#sleep = options.sleep ?? sleepFor;
-    this.#pace = new HostPace(() => performance.now(), this.#sleep);
+    this.#pace = sharedPace(this.#sleep, options.now);
     this.#backoff = (failures, signal) => this.#sleep(backoffDelay(failures - 1), signal);
     this.signal = callSignal(options.signal, this.#end);
   }
@@ -152,6 +151,7 @@ export class Session {
   /** Ends whatever still runs, closes connections and gives locks back. */
   async close(): Promise<void> {
     this.#end.abort();
+    this.#pace.release();
     await Promise.all([
       ...[...this.#transports.values()].map((transport) => transport.close()),
       ...this.#kept.map((store) => store.close()),
@@ -216,7 +216,7 @@ export class Session {
         ),
         onEvent: (event) => this.#count(event, side),
         sleep: this.#options.sleep,
-        pace: this.#pace,
+        pace: this.#pace.pace,
       });
       this.#transports.set(side, transport);
     }

@@ -149,6 +149,8 @@ export interface PutOptions extends Op {
   readonly mountFrom?: string | undefined;
   /** Called with the bytes of this blob that have been handed over so far; goes back to a lower number after a restart. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
+  /** Called when the blob has to wait for its turn at the target: whoever reads it together with others is not to hold them up. */
+  readonly onHeld?: (() => void) | undefined;
 }
 
 /** Options of {@link ContentTarget.putManifest}. */

@@ -25,7 +25,12 @@ export async function putBlob(
 ): Promise<PutOutcome> {
   const alone = sourceBlob(source, descriptor);
   const open: OpenBlob = (wanted) => seat?.open(wanted) ?? alone(wanted);
-  const put = (): Promise<PutOutcome> => target.put(descriptor, resuming(open, descriptor, resume), options);
+  const put = (): Promise<PutOutcome> => {
+    return target.put(descriptor, resuming(open, descriptor, resume), {
+      ...options,
+      onHeld: () => seat?.leave(),
+    });
+  };
   try {
     return await refetching(put, options.signal);
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 
 import type { Dispatcher } from 'undici';
 
@@ -26,6 +26,8 @@ export interface ExchangeOptions {
   readonly secrets: Secrets;
   /** Called when the request goes out: not for one that is aborted, or whose body cannot be opened, before. */
   readonly onSend: () => void;
+  /** Whatever is still to be waited for once the body is open. */
+  readonly turn: () => Promise<void> | undefined;
 }
 
 /**
@@ -35,6 +37,12 @@ export interface ExchangeOptions {
 export async function exchange(request: HttpRequest, options: ExchangeOptions): Promise<HttpResponse> {
   throwIfAborted(request.signal);
   const body = request.body === undefined ? null : await openBody(request.body);
+  try {
+    await options.turn();
+  } catch (error) {
+    await closeBody(body);
+    throw error;
+  }
   if (request.body?.secret === true && body instanceof Uint8Array) holdBody(options.secrets, body);
   options.onSend();
   if (body !== null && (!(body instanceof Uint8Array) || body.length > WHOLE_BODY_LIMIT)) {
@@ -97,6 +105,13 @@ async function openBody(body: RequestBody): Promise<Uint8Array | AsyncIterable<U
   } catch (error) {
     throw new BodyFailure(error);
   }
+}
+
+/** Of one that was not begun. */
+async function closeBody(body: Uint8Array | AsyncIterable<Uint8Array> | null): Promise<void> {
+  if (body === null || body instanceof Uint8Array) return;
+  if (body instanceof Readable) body.destroy();
+  else await body[Symbol.asyncIterator]().return?.();
 }
 
 async function* onePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

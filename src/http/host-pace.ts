@@ -1,56 +1,30 @@
 import { abortError } from '../errors.js';
-import { HostWindow } from './host-window.js';
+import {
+  isForgotten,
+  newHost,
+  nextOf,
+  opensAt,
+  remove,
+  type Host,
+  type Slot,
+  type Turn,
+  type Waiter,
+} from './host-line.js';
+import { TAKING_MS } from './limits.js';
 import type { Sleep } from './sleep.js';
-
-/** A request that asks to be let through to an origin. */
-export interface Turn {
-  /** Its place in the line. A request that is tried again keeps the one of its first try. */
-  readonly order: number;
-  /** A request in flight may wait for it: a download, or a token for one. */
-  readonly feeds: boolean;
-  /** Any of them ends the wait. */
-  readonly signals: readonly AbortSignal[];
-}
-
-/** A request that is let through, until its answer's headers are in. */
-export interface Slot {
-  /** The host took it. What was taken while there was room says nothing about the limit. */
-  accepted(): void;
-  /** The host said that it gets too much. Whoever was sent before the last one who was told so knows nothing new. */
-  limited(): void;
-  /** The answer is there, or none will come. */
-  leave(): void;
-}
-
-interface Waiter extends Turn {
-  readonly admit: (slot: Slot) => void;
-  readonly fail: (error: Error) => void;
-}
-
-interface Host {
-  readonly waiting: Waiter[];
-  readonly window: HostWindow;
-  inFlight: number;
-  /** Those of `inFlight` that others may wait for. */
-  feeding: number;
-  /** Requests let through so far, and how many of them when the window was cut last. */
-  sent: number;
-  cutAt: number;
-  pausedUntil: number;
-  waking: AbortController | undefined;
-}
 
 /**
  * How fast each origin is asked: its window says how many requests may be in flight, and is cut once for all that were
- * sent before; a pause holds every request back. Who waits is let through in the order of the first tries, so that a
- * refused request does not fall behind those that came after it.
+ * sent before; one that refuses what comes alone is asked at intervals; a pause holds every request back. Who waits is
+ * let through in the order of the first tries, so that a refused request does not fall behind those that came after it.
  *
- * A request is in flight until its answer's headers are in: an upload from before its source is opened to the answer,
- * a download without its body. A body that counted could block for ever: it is read only as fast as the upload
- * that it feeds, and that upload may be waiting here. Nor may an upload keep back what feeds it, which may be opened
- * at the same origin while it is in flight: the download, after a cut too, and the token for it. So one such request is
- * let through whatever else is in flight. They wait for the host alone, so each ends and lets the next one through; an
- * upload waits for those and for its own turn only, so each of these ends as well; and all others wait for the host alone.
+ * A request is in flight until its answer is over: an upload until it is answered, a download until the end of its body,
+ * or until that stands still. This could end in a ring of waiting, since a body is read only as fast as the upload that it
+ * feeds. So an upload that has to wait here closes its source (`onWait`), and opens it again once it has its turn: what is
+ * open feeds an upload in flight. Nor may an upload keep back what feeds it, which may be opened at the same origin while it is
+ * in flight: the download, after a cut too, and the token for it. So one such request is let through whatever else is in
+ * flight. They wait for the host and an upload in flight, so each ends and lets the next one through; an upload waits for
+ * those and for its own turn only, so each of these ends as well; and all others wait for the host alone.
  */
 export class HostPace {
   readonly #hosts = new Map<string, Host>();
@@ -68,6 +42,14 @@ export class HostPace {
   order(): number {
     this.#orders += 1;
     return this.#orders;
+  }
+
+  /** True where a request to an origin would have to wait for its turn, or the one that follows it. */
+  isBusy(origin: string): boolean {
+    const host = this.#hosts.get(origin);
+    if (host === undefined) return false;
+    const isFull = host.waiting.length > 0 || host.inFlight >= host.window.limit;
+    return isFull || host.spacing.ms > 0 || opensAt(host) > this.#now();
   }
 
   /** Lets no request to an origin through for so many milliseconds; a longer pause stays. */
@@ -108,63 +90,108 @@ export class HostPace {
       host.waiting.splice(behind === -1 ? host.waiting.length : behind, 0, waiter);
       for (const signal of turn.signals) signal.addEventListener('abort', giveUp, { once: true });
       this.#admit(host);
+      if (host.waiting.includes(waiter)) turn.onWait?.();
     });
   }
 
   #host(origin: string): Host {
+    const now = this.#now();
     let host = this.#hosts.get(origin);
-    if (host === undefined) {
-      const window = new HostWindow();
-      host = {
-        waiting: [],
-        window,
-        inFlight: 0,
-        feeding: 0,
-        sent: 0,
-        cutAt: 0,
-        pausedUntil: 0,
-        waking: undefined,
-      };
-      this.#hosts.set(origin, host);
-    }
+    if (host === undefined || isForgotten(host, now)) this.#hosts.set(origin, (host = newHost()));
+    host.usedAt = now;
     return host;
   }
 
   #admit(host: Host): void {
-    if (host.pausedUntil > this.#now()) {
-      this.#wakeLater(host);
-      return;
-    }
     for (let next; (next = nextOf(host)) !== undefined;) {
+      if (opensAt(host) > this.#now()) {
+        this.#wakeLater(host);
+        return;
+      }
       remove(host.waiting, next);
-      next.admit(this.#slot(host, next.feeds));
+      next.admit(this.#slot(host, next));
     }
   }
 
-  #slot(host: Host, feeds: boolean): Slot {
+  #slot(host: Host, { feeds, isAlone, signals }: Turn): Slot {
     host.inFlight += 1;
     host.sent += 1;
+    const needs = !feeds && isAlone !== true;
     if (feeds) host.feeding += 1;
+    if (needs) host.needing += 1;
+    this.#space(host, this.#now());
     const number = host.sent;
+    let after = 0;
     let left = false;
     return {
+      sending: () => {
+        const now = this.#now();
+        const at = host.sent === number ? now : Math.max(now, host.spacedUntil);
+        after = at - host.sentAt;
+        host.sentAt = at;
+        this.#space(host, at);
+        return at > now ? this.#wait(at - now, signals) : undefined;
+      },
       accepted: () => {
-        const isFelt = host.inFlight >= host.window.limit || host.waiting.length > 0;
-        if (number > host.cutAt && isFelt) host.window.grow();
+        host.takenAt = this.#now();
+        if (number <= host.cutAt) return;
+        // Who waits for the next interval does not wait for room.
+        const isFelt = host.waiting.length > 0 && host.spacing.ms === 0;
+        if (isFelt || host.inFlight >= host.window.limit) host.window.grow();
+        this.#move(host, () => host.spacing.taken(after));
       },
       limited: () => {
-        if (number <= host.cutAt) return;
-        host.window.cut(host.inFlight);
-        host.cutAt = host.sent;
+        if (number > host.cutAt) this.#cut(host);
+        return host.spacing.ms > 0 && this.#now() - host.takenAt < TAKING_MS;
       },
       leave: () => {
         if (left) return;
         left = true;
         host.inFlight -= 1;
         if (feeds) host.feeding -= 1;
+        if (needs) host.needing -= 1;
+        host.usedAt = this.#now();
         this.#admit(host);
       },
     };
+  }
+
+  /**
+   * Where nothing else is in flight, and no more than one may be, it is too soon and not too much. What feeds an upload waits
+   * for its own interval.
+   */
+  #cut(host: Host): void {
+    const isSpaced = host.spacing.ms > 0;
+    const beside = host.inFlight - 1 - (isSpaced ? host.feeding : 0);
+    if (beside <= 0 && (host.window.limit === 1 || isSpaced)) this.#move(host, () => host.spacing.refused());
+    host.window.cut(host.inFlight);
+    host.cutAt = host.sent;
+  }
+
+  /** Changes the spacing, for who waits already as well. */
+  #move(host: Host, change: () => void): void {
+    const before = host.spacing.ms;
+    change();
+    const more = host.spacing.ms - before;
+    if (more === 0) return;
+    host.spacedUntil = (before === 0 ? this.#now() : host.spacedUntil) + more;
+    if (more > 0) return;
+    host.waking?.abort();
+    this.#admit(host);
+  }
+
+  /** Keeps others back for an interval from then on. */
+  #space(host: Host, from: number): void {
+    if (host.spacing.ms > 0) host.spacedUntil = from + host.spacing.ms;
+  }
+
+  async #wait(milliseconds: number, signals: readonly AbortSignal[]): Promise<void> {
+    const either = AbortSignal.any([...signals]);
+    try {
+      await this.#sleep(milliseconds, either);
+    } catch (error) {
+      throw either.aborted ? abortError(either) : error;
+    }
   }
 
   /** One timer for all who wait at an origin, and none when nobody does. */
@@ -189,22 +216,13 @@ export class HostPace {
 
   async #sleepOut(host: Host, signal: AbortSignal): Promise<void> {
     // each pause is waited for once, so that a clock that stands still cannot hold a request for ever
-    for (let waited = 0; host.pausedUntil > waited;) {
-      waited = host.pausedUntil;
+    for (let waited = 0; opensAt(host) > waited;) {
+      waited = opensAt(host);
       const rest = waited - this.#now();
       if (rest > 0) await this.#sleep(rest, signal);
       if (signal.aborted) return;
     }
     host.pausedUntil = 0;
+    host.spacedUntil = 0;
   }
-}
-
-function nextOf({ waiting, inFlight, window, feeding }: Host): Waiter | undefined {
-  if (inFlight < window.limit) return waiting[0];
-  return feeding === 0 ? waiting.find(({ feeds }) => feeds) : undefined;
-}
-
-function remove<T>(list: T[], item: T): void {
-  const at = list.indexOf(item);
-  if (at !== -1) list.splice(at, 1);
 }

@@ -56,6 +56,24 @@ export const BACKOFF_CAP_MS = 30_000;
 /** Windows that a host that answered 429 has to take before it is asked for as much at a time as it refused last. */
 export const CAUTION_WINDOWS = 8;
 
+/** Milliseconds between two requests to a host that refuses one although nothing else is in flight: at first, and at most. */
+export const SPACING_FIRST_MS = 250;
+export const SPACING_CAP_MS = 5_000;
+/** Below this they follow each other at once again. */
+export const SPACING_LEAST_MS = 100;
+/** Requests that it takes at a distance before a smaller one is tried. */
+export const SPACING_HOLD = 16;
+
+/**
+ * A refusal by a host that is asked at intervals, and has taken one of our requests so many milliseconds ago at most, uses up
+ * no repeat: others have their turn there as well. That many of one request, at most.
+ */
+export const TAKING_MS = 30_000;
+export const EXCUSED_REFUSALS = 30;
+
+/** Milliseconds without a request after which it is forgotten what a host refused. */
+export const FORGET_LIMIT_MS: number = 5 * 60_000;
+
 /** Milliseconds: a longer Retry-After fails the request at once, with a message that says how long. */
 export const MAX_RETRY_WAIT_MS = 60_000;
 

@@ -20,6 +20,14 @@ export interface RequestBody {
   open(): Uint8Array | AsyncIterable<Uint8Array> | Promise<Uint8Array | AsyncIterable<Uint8Array>>;
 }
 
+/** A piece of work of several requests, such as the upload of a blob, in the line at a host that gets too much. */
+export interface PlaceInLine {
+  /** Its place, which is that of its first request: what is begun goes before what is not. */
+  order?: number;
+  /** Told each time when a request of it has to wait for its turn, so that nothing is kept open meanwhile. */
+  readonly onWait?: (() => void) | undefined;
+}
+
 /** One request to send. The URL is used as it is spelled: never normalised or re-encoded. */
 export interface HttpRequest extends Op {
   readonly method: Method;
@@ -27,8 +35,13 @@ export interface HttpRequest extends Op {
   /** Lower-case names. `authorization` goes to the origin of `url` alone and never follows a redirect to another. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: RequestBody | undefined;
-  /** Try again after a retryable failure. False for requests whose body or meaning does not allow it. @default true */
-  readonly retry?: boolean | undefined;
+  /**
+   * Try again after a retryable failure. False for requests whose body or meaning does not allow it; `refused` for those that
+   * may be sent again only after a 429, which has begun nothing. @default true
+   */
+  readonly retry?: boolean | 'refused' | undefined;
+  /** The work that it is a part of. @default it stands in line for itself */
+  readonly place?: PlaceInLine | undefined;
   /**
    * Longest wait for the answer's headers once the body is sent.
    * @default the transport's idle time-out; 15 minutes where `body.open` gives a source that is pulled
@@ -79,6 +92,8 @@ export interface HttpSender {
   send(request: HttpRequest): Promise<HttpResponse>;
   /** Opens up to `count` connections to an origin for requests that are about to come. Never throws. */
   warm?(origin: string, count: number): void;
+  /** True where a request would have to wait for its turn, or the next one after it. */
+  isBusy?(origin: string): boolean;
   /** What no message may show. Whoever comes by a secret that has not been sent yet keeps it here. */
   readonly secrets?: Secrets | undefined;
 }

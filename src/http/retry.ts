@@ -1,6 +1,6 @@
 import { isRegferryError } from '../errors.js';
 import { parseRetryAfter } from './headers.js';
-import { BACKOFF_CAP_MS, BACKOFF_FIRST_MS } from './limits.js';
+import { BACKOFF_CAP_MS, BACKOFF_FIRST_MS, EXCUSED_REFUSALS } from './limits.js';
 import type { HttpEvent, HttpRequest, HttpResponse } from './message.js';
 import { redactUrl } from './redact.js';
 import type { Sleep } from './sleep.js';
@@ -46,12 +46,14 @@ export function backoffDelay(repeat: number, random: () => number = Math.random)
   return Math.round(random() * Math.min(BACKOFF_CAP_MS, BACKOFF_FIRST_MS * 2 ** repeat));
 }
 
-/** Milliseconds before the next try of a request, as far as nobody asks for more. */
+/** Milliseconds before the next try of a request, as far as nobody asks for more; and what is said of this one. */
 export interface Backoff {
   /** Where this request alone failed. */
   readonly alone: number;
   /** Where the host gets too much of all: the upper half, since a pause that is too short costs one of the tries. */
   readonly host: number;
+  /** Set where this try was refused for the sake of the pace alone, by a host that takes requests: it uses up no repeat. */
+  isExcused?: boolean;
 }
 
 /** What a retryable answer means for the next try. */
@@ -88,26 +90,33 @@ export async function withRetries(
   send: (backoff: Backoff) => Promise<HttpResponse>,
 ): Promise<HttpResponse> {
   const repeats = request.retry === false ? 0 : policy.retries;
+  let excused = 0;
   for (let attempt = 1; ; attempt += 1) {
     let reason: string;
     const share = policy.random();
-    const backoff = {
-      alone: backoffDelay(attempt - 1, () => share),
-      host: backoffDelay(attempt - 1, () => (1 + share) / 2),
+    const repeat = attempt - 1 - excused;
+    const backoff: Backoff = {
+      alone: backoffDelay(repeat, () => share),
+      host: backoffDelay(repeat, () => (1 + share) / 2),
     };
     let delayMs = backoff.alone;
     let paused = false;
     try {
       const response = await send(backoff);
       const plea = pleaOf(response, backoff, policy);
-      if (plea?.delayMs === undefined || attempt > repeats) return response;
+      if (plea?.delayMs === undefined || (request.retry === 'refused' && response.status !== 429))
+        return response;
+      const isExcused = backoff.isExcused === true && excused < EXCUSED_REFUSALS && repeats > 0;
+      if (isExcused) excused += 1;
+      else if (repeat >= repeats) return response;
       void response.discard();
       delayMs = plea.delayMs;
       // the next try waits at the same host; a link to a storage host could expire in the meantime
       paused = plea.forAll && sameOrigin(request.url, response.url);
       reason = `answered ${response.status}`;
     } catch (error) {
-      if (attempt > repeats || !isRegferryError(error) || !error.retryable) throw error;
+      if (repeat >= repeats || request.retry === 'refused') throw error;
+      if (!isRegferryError(error) || !error.retryable) throw error;
       reason = error.message;
     }
     policy.emit({

@@ -7,7 +7,8 @@ import { BodyFailure } from './body-failure.js';
 import { Connections, type OriginSettings } from './connections.js';
 import { exchange } from './exchange.js';
 import { parseWarnings } from './headers.js';
-import { HostPace, type Slot } from './host-pace.js';
+import type { Slot } from './host-line.js';
+import { HostPace } from './host-pace.js';
 import { CONNECT_TIMEOUT_MS, IDLE_TIMEOUT_MS, MAX_RETRY_WAIT_MS, RETRIES, WARNING_TEXTS } from './limits.js';
 import type { HttpEvent, HttpRequest, HttpResponse, HttpSender } from './message.js';
 import { networkError } from './network-error.js';
@@ -17,6 +18,7 @@ import { redactUrl } from './redact.js';
 import { holdRequest } from './request-secrets.js';
 import { sleepFor, type Sleep } from './sleep.js';
 import { pleaOf, withRetries, type Backoff, type RetryPolicy } from './retry.js';
+import { whenOverOrStill } from './still-body.js';
 import { splitUrl } from './url.js';
 
 /** How a transport behaves; everything but the user agent has a default. */
@@ -94,7 +96,9 @@ class UndiciTransport implements Transport {
   }
 
   async send(request: HttpRequest): Promise<HttpResponse> {
-    const order = this.#pace.order();
+    const place = request.place ?? {};
+    place.order ??= this.#pace.order();
+    const { order } = place;
     try {
       return await withRetries(request, this.#policy, (backoff) =>
         followRedirects(request, (hop) => this.#sendOne(hop, order, backoff)),
@@ -112,6 +116,10 @@ class UndiciTransport implements Transport {
     }
   }
 
+  isBusy(origin: string): boolean {
+    return this.#pace.isBusy(origin);
+  }
+
   async close(): Promise<void> {
     this.#closing.abort(new RegferryError('E_ABORTED', 'the connections were closed meanwhile'));
     await this.#connections.close();
@@ -123,10 +131,13 @@ class UndiciTransport implements Transport {
     const slot = await this.#pace.enter(origin, {
       order,
       feeds: feeds(request),
+      isAlone: (request.body?.length ?? 0) === 0,
+      onWait: request.place?.onWait,
       signals: [this.#closing.signal, ...(request.signal === undefined ? [] : [request.signal])],
     });
     let start: number | undefined;
     let status: number | undefined;
+    let isOpen = false;
     try {
       const response = await exchange(request, {
         dispatcher: await this.#connections.freeDispatcher(origin, this.#guard(origin, request)),
@@ -135,16 +146,19 @@ class UndiciTransport implements Transport {
         userAgent: this.#options.userAgent,
         idleTimeoutMs: this.#idleTimeoutMs,
         secrets: this.secrets,
+        turn: () => slot.sending(),
         onSend: () => (start = this.#now()),
       });
       status = response.status;
       this.#heed(response, origin, slot, backoff);
       this.#warn(origin, response);
+      isOpen = request.method === 'GET' && response.status < 300;
+      if (isOpen) whenOverOrStill(response.stream, this.#idleTimeoutMs / 4, () => slot.leave());
       return response;
     } catch (error) {
       throw error instanceof BodyFailure ? error : networkError(error, request);
     } finally {
-      slot.leave();
+      if (!isOpen) slot.leave();
       if (start !== undefined) this.#sent(request, status, this.#now() - start);
     }
   }
@@ -154,7 +168,7 @@ class UndiciTransport implements Transport {
     const plea = pleaOf(response, backoff, this.#policy);
     if (plea === undefined && response.status < 500) slot.accepted();
     if (plea?.forAll !== true) return;
-    if (response.status === 429 || response.status === 503) slot.limited();
+    if (response.status === 429 || response.status === 503) backoff.isExcused = slot.limited();
     if (plea.delayMs !== undefined) this.#pace.pause(origin, plea.delayMs);
   }
 

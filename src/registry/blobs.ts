@@ -28,6 +28,7 @@ export async function hasBlob(
     method: 'HEAD',
     target: blobPath(context.repository, descriptor.digest),
     scopes: [scopeOf(context)],
+    place: context.place,
     retry,
     signal: op.signal,
   });

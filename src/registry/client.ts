@@ -39,7 +39,9 @@ export interface RegistryCall extends Op {
   readonly scopes: readonly Scope[];
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: RequestBody | undefined;
-  readonly retry?: boolean | undefined;
+  readonly retry?: HttpRequest['retry'];
+  /** The work that it is a part of, see {@link HttpRequest.place}. @default it stands in line for itself */
+  readonly place?: HttpRequest['place'];
   readonly answerTimeoutMs?: number | undefined;
   /** How long the answer is waited for after an abort, see {@link HttpRequest.graceMs}. @default 0 */
   readonly graceMs?: number | undefined;
@@ -76,6 +78,11 @@ export class RegistryClient {
   async origin(op: Op = {}): Promise<string> {
     this.#origin ??= await this.#deciding.run('', (signal) => this.#options.origin({ signal }), op.signal);
     return this.#origin;
+  }
+
+  /** True where calls wait for their turns: what is uploaded is not to be kept open at its source meanwhile. */
+  get isBusy(): boolean {
+    return this.#origin !== undefined && this.#options.http.isBusy?.(this.#origin) === true;
   }
 
   /** Opens connections for `count` requests that are about to be sent at once; failures are left to those requests. */
@@ -122,6 +129,7 @@ export class RegistryClient {
       headers: { ...call.headers, ...(authorization === undefined ? {} : { authorization }) },
       body: call.body,
       retry: call.retry,
+      place: call.place,
       answerTimeoutMs: call.answerTimeoutMs,
       graceMs: call.graceMs,
       signal: call.signal,

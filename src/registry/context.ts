@@ -1,4 +1,5 @@
 import type { Scope } from '../auth/authorizer.js';
+import type { PlaceInLine } from '../http/message.js';
 import type { RepeatPolicy } from '../http/retry.js';
 import type { RegistryClient } from './client.js';
 import { pullScope, pushScope } from './scopes.js';
@@ -13,6 +14,8 @@ export interface RepositoryContext {
   readonly repeats: RepeatPolicy;
   /** Longest wait for the answer to an upload's body, in milliseconds. @default 15 minutes */
   readonly answerTimeoutMs?: number | undefined;
+  /** The work that calls are a part of. @default each stands in line for itself */
+  readonly place?: PlaceInLine | undefined;
 }
 
 /** The repository in messages: with its registry, as that was spelled. */

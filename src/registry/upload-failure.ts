@@ -14,6 +14,11 @@ export function isDisputed(error: RegferryError): boolean {
   return error.registryCodes.some((code) => code === 'DIGEST_INVALID' || code === 'SIZE_INVALID');
 }
 
+/** True for what may pass. A body that is to come later (429) was sent to its session again often enough. */
+export function isPassing({ retryable, status }: RegferryError): boolean {
+  return retryable && status !== 429;
+}
+
 /** True for a refusal of the repository or the login: neither another way nor another session would help. */
 export function isFinal(error: RegferryError): boolean {
   return error.registryCodes.some((code) => FINAL.includes(code));

@@ -99,10 +99,12 @@ export class UploadSession {
     return this.#context.client.send({
       method,
       target,
+      place: this.#context.place,
       scopes: [scopeOf(this.#context)],
       headers,
       body,
-      retry: method === 'GET',
+      // A body that was refused for its moment is for this session still: it has taken none of it.
+      retry: method === 'GET' || (method !== 'DELETE' && 'refused'),
       // Tokens seldom allow it, and a cancellation is not worth a new one.
       login: method !== 'DELETE',
       // The closing request may be answered only after the registry has stored a huge blob.
@@ -206,6 +208,7 @@ function post(
   return context.client.send({
     method: 'POST',
     target,
+    place: context.place,
     scopes: [scopeOf(context), ...(mountFrom === undefined || own ? [] : [pullScope(mountFrom)])],
     body: { length: 0, type: OCTETS, open: () => Buffer.alloc(0) },
     retry: !own,

@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
 
 import type { OpenBlob, PutOptions } from '../content/store.js';
-import type { BlobVerifier } from '../content/verify.js';
+import { BlobVerifier } from '../content/verify.js';
+import { RegferryError } from '../errors.js';
 import type { RequestBody } from '../http/message.js';
 import type { Descriptor } from '../spec/descriptor.js';
 import { VerifiedReader } from './verified-reader.js';
@@ -25,8 +26,12 @@ export class UploadSource {
   readonly #open: OpenBlob;
   readonly #options: PutOptions;
   #opening: Promise<Readable> | undefined;
+  /** Ends the opening that is under way. */
+  #end = new AbortController();
   #stream: Readable | undefined;
   #reader: VerifiedReader | undefined;
+  /** How far the last one had come, where it was closed. */
+  #reached = 0;
   /** Set when the bytes themselves were the trouble: they could not be read, or were not the descriptor's. */
   failure: { readonly error: unknown } | undefined;
 
@@ -38,13 +43,27 @@ export class UploadSource {
 
   /** Bytes given out so far, from the start of the blob. */
   get position(): number {
-    return this.#reader?.position ?? 0;
+    return this.#reader?.position ?? this.#reached;
   }
 
   /** Asks for the first byte without waiting for it; a failure shows when the bytes are wanted. */
   start(): void {
-    this.#opening = this.#open({ signal: this.#options.signal });
+    this.#opening = this.#openAt(0);
     this.#opening.catch(() => undefined);
+  }
+
+  /**
+   * Closes the blob until its bytes are wanted, also while it is being opened: they have to wait, and nobody is to wait for
+   * whom they are kept.
+   */
+  release(): void {
+    this.#options.onHeld?.();
+    this.close();
+    this.#end = new AbortController();
+    this.#reached = this.position;
+    this.#opening = undefined;
+    this.#stream = undefined;
+    this.#reader = undefined;
   }
 
   /** Waits until the blob is open. Rejects as its `open` does. */
@@ -58,12 +77,14 @@ export class UploadSource {
 
   /** Checks that a blob of no bytes is one. Throws E_SIZE_MISMATCH, E_DIGEST_MISMATCH. */
   async checkEmpty(): Promise<void> {
+    if (this.#reader === undefined) await this.ready();
     await this.#own(() => this.#at().end());
   }
 
   /** The next `length` bytes, which may be opened any number of times. */
   stretch(length: number): Stretch {
-    return this.#stretch(this.#at().checkpoint(), 0, length);
+    const place = this.#reader?.checkpoint() ?? new BlobVerifier(this.#descriptor);
+    return this.#stretch(place, 0, length);
   }
 
   /** `length` bytes from `skip` bytes after a place on. The hash is known at the place alone, so reading begins there. */
@@ -74,7 +95,10 @@ export class UploadSource {
       type: OCTETS,
       after: (bytes) => this.#stretch(place, skip + bytes, length - bytes),
       open: async () => {
-        if (opened || skip > 0 || this.position !== place.position) await this.#rewind(place);
+        const isClosed = this.#reader === undefined;
+        if (isClosed && place.position === 0) await this.ready();
+        else if (isClosed || opened || skip > 0 || this.position !== place.position)
+          await this.#rewind(place);
         opened = true;
         return this.#take(skip, length);
       },
@@ -83,8 +107,16 @@ export class UploadSource {
 
   /** Closes the blob's stream. */
   close(): void {
+    this.#end.abort(new RegferryError('E_ABORTED', `reading ${this.#descriptor.digest} was given up`));
     this.#stream?.destroy();
     this.#opening?.then((stream) => stream.destroy()).catch(() => undefined);
+  }
+
+  #openAt(offset: number): Promise<Readable> {
+    const { signal: given } = this.#options;
+    const own = this.#end.signal;
+    const signal = given === undefined ? own : AbortSignal.any([given, own]);
+    return this.#open(offset === 0 ? { signal } : { offset, signal });
   }
 
   #at(): VerifiedReader {
@@ -94,9 +126,7 @@ export class UploadSource {
 
   async #rewind(place: BlobVerifier): Promise<void> {
     this.#stream?.destroy();
-    const stream = await this.#own(() =>
-      this.#open({ offset: place.position, signal: this.#options.signal }),
-    );
+    const stream = await this.#own(() => this.#openAt(place.position));
     this.#stream = stream;
     this.#reader = new VerifiedReader(this.#descriptor, stream, place.fork());
   }

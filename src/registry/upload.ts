@@ -5,7 +5,7 @@ import type { Descriptor } from '../spec/descriptor.js';
 import { hasBlob } from './blobs.js';
 import { isProved } from './mount-proof.js';
 import type { RepeatPolicy, RepositoryContext } from './context.js';
-import { brokeOff, explained, isDisputed, isFinal, lostSession } from './upload-failure.js';
+import { brokeOff, explained, isDisputed, isFinal, isPassing, lostSession } from './upload-failure.js';
 import { startUpload, type UploadSession } from './upload-session.js';
 import { OCTETS, UploadSource, type Stretch } from './upload-source.js';
 import type { ChunkSize, UploadWay } from './upload-ways.js';
@@ -93,7 +93,7 @@ class BlobUpload {
     options: PutOptions,
     policy: UploadPolicy,
   ) {
-    this.#context = context;
+    this.#context = { ...context, place: { onWait: () => this.#source.release() } };
     this.#policy = policy;
     this.#descriptor = descriptor;
     this.#open = open;
@@ -109,7 +109,7 @@ class BlobUpload {
 
   /** True when a new session may do better. */
   mayPass(error: RegferryError, repeatedly: boolean): boolean {
-    if (error.retryable || lostSession(error)) return true;
+    if (isPassing(error) || lostSession(error)) return true;
     // Another way was not to be had for it, so this is about the session; twice in a row it is not.
     if (error.status === 404 || error.status === 416) return !repeatedly && !isFinal(error);
     if (!isDisputed(error)) return false;
@@ -136,7 +136,9 @@ class BlobUpload {
     const mountFrom = this.#mountFrom;
     this.#mountFrom = undefined;
     const own = mountFrom === this.#context.repository;
-    if (mountFrom === undefined || (own && this.#descriptor.size <= EARLY_BYTES)) source.start();
+    const isEarly = mountFrom === undefined || (own && this.#descriptor.size <= EARLY_BYTES);
+    if (this.#context.client.isBusy) source.release();
+    else if (isEarly) source.start();
     try {
       const { digest } = this.#descriptor;
       const { signal } = this.#options;
@@ -157,7 +159,7 @@ class BlobUpload {
   async #transfer(way: UploadWay, session: UploadSession): Promise<void> {
     const { size } = this.#descriptor;
     try {
-      await this.#source.ready();
+      if (!this.#context.client.isBusy) await this.#source.ready();
       this.#sending = true;
       const chunk = this.#chunkOf(way, session);
       if (chunk !== undefined) await this.#sendChunks(session, Math.min(chunk, size));
@@ -243,6 +245,6 @@ class BlobUpload {
     if (!isRegferryError(error) || !this.isTargets(error) || lostSession(error)) return false;
     if (this.#options.signal?.aborted === true) return false;
     if (this.#stuck >= this.#policy.retries || this.#resumes >= RESUMES) return false;
-    return error.retryable || error.status === 416;
+    return isPassing(error) || error.status === 416;
   }
 }

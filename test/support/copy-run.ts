@@ -12,6 +12,8 @@ export interface Waits {
   /** What was waited for, in milliseconds. */
   readonly slept: number[];
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+  /** Milliseconds of the clock that they move. @default performance.now */
+  readonly now?: (() => number) | undefined;
 }
 
 /** The options of a copy, and one that is for tests alone. */
@@ -38,7 +40,7 @@ export function copyAtOnce(
   options: RunOptions = {},
   waits: Waits = noWaits(),
 ): Promise<CopyReport> {
-  return runReported(addressOf(source), wantedOf(target), { ...options, sleep: waits.sleep });
+  return runReported(addressOf(source), wantedOf(target), { ...options, sleep: waits.sleep, now: waits.now });
 }
 
 /** The error that a promise rejects with. Throws if it does not, or with something that is not regferry's. */

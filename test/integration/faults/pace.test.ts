@@ -3,12 +3,12 @@ import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { CAUTION_WINDOWS, RETRIES } from '../../../src/http/limits.js';
-import { copyAtOnce, noWaits, type RunOptions, type Waits } from '../../support/copy-run.js';
+import { copyAtOnce, failureOf, noWaits, type RunOptions, type Waits } from '../../support/copy-run.js';
 import { layered, rule, type Rule } from '../../support/faults.js';
-import { answer } from '../../support/faults/answers.js';
+import { answer, registryError } from '../../support/faults/answers.js';
 import { cutResponse } from '../../support/faults/cuts.js';
 import { bucket, busyOver, delay } from '../../support/faults/pace.js';
-import { blob, imageManifest, seed } from '../../support/fixtures.js';
+import { blob, imageManifest, indexOf, seed } from '../../support/fixtures.js';
 import { startRegistry, type TestRegistry } from '../../support/registry.js';
 import { expectSame } from '../../support/same-image.js';
 
@@ -89,6 +89,71 @@ describe('a registry that answers 429', () => {
     const { refused, taken } = counted(target);
     expect(clock.now()).toBeLessThan(((taken - tokens) / perSecond) * 1000 * 1.2 + 1000);
     expect(refused).toBeLessThan(taken / 2);
+  });
+
+  it('beyond one request a second is a fine target, whose uploads are not begun anew', async () => {
+    const clock = movedByWaits();
+    rules.target.push(rule({}, bucket({ tokens: 1, perSecond: 1, now: clock.now })));
+    expect(await run(clock)).toBeLessThan(RETRIES);
+    const { refused, taken } = counted(target);
+    expect(clock.now()).toBeLessThan(taken * 1_500);
+    expect(refused).toBeLessThan(taken / 2);
+    const posts = target.log.filter(({ method, status }) => method === 'POST' && status < 300);
+    expect(posts).toHaveLength(sixty.blobs.size);
+    // What is begun goes before what is not.
+    let open = 0;
+    let most = 0;
+    for (const { method, url, status } of target.log) {
+      if (status >= 300 || !url.includes('/uploads/')) continue;
+      open += method === 'POST' ? 1 : -1;
+      most = Math.max(most, open);
+    }
+    expect(most).toBeLessThan(6);
+  });
+
+  it('beyond one request a second is asked at once again when it has no limit any more', async () => {
+    const clock = movedByWaits();
+    const limit = bucket({ tokens: 1, perSecond: 1, now: clock.now });
+    rules.target.push(rule({ nth: 1, times: 20 }, limit));
+    await run(clock);
+    expect(counted(target).taken).toBeGreaterThan(100);
+    expect(clock.now()).toBeLessThan(60_000);
+  });
+
+  it('beyond one request a second is no slower a target of several copies at once than of one', async () => {
+    const clock = movedByWaits();
+    rules.target.push(rule({}, bucket({ tokens: 1, perSecond: 1, now: clock.now })));
+    const images = [1, 2, 3].map((at) => imageManifest({ layers: [blob(900, at), blob(800, at + 9)] }));
+    await Promise.all(images.map((image, at) => seed(source.store('app'), image, `v${at}`)));
+    const copies = images.map((_, at) =>
+      copyAtOnce(`${source.host}/app:v${at}`, `${target.host}/app`, {}, clock),
+    );
+    await Promise.all(copies);
+    expect(clock.now()).toBeLessThan(counted(target).taken * 1_500);
+  });
+
+  it.each([
+    ['', undefined],
+    [', with Retry-After,', '1'],
+  ])('beyond one request a second%s is a fine target of an index', async (_, seconds) => {
+    const clock = movedByWaits();
+    const headers = seconds === undefined ? {} : { 'retry-after': seconds };
+    rules.target.push(rule({}, bucket({ tokens: 1, perSecond: 1, now: clock.now, headers })));
+    const image = (at: number) => imageManifest({ layers: [1, 2, 3].map((n) => blob(400 * n, at + n)) });
+    const index = indexOf([{ image: image(10) }, { image: image(20) }]);
+    await seed(source.store('app'), index, 'v1');
+    await copyAtOnce(`${source.host}/app:v1`, `${target.host}/app`, {}, clock);
+    await expectSame(target.store('app'), index, 'v1');
+    expect(clock.now()).toBeLessThan(counted(target).taken * 1_500);
+  });
+
+  it('beyond a quota, for ever, ends the copy', async () => {
+    const clock = movedByWaits();
+    rules.target.push(rule({ nth: 6, times: Infinity }, registryError(429, 'TOOMANYREQUESTS')));
+    await seed(source.store('app'), sixty, 'v1');
+    const copied = copyAtOnce(`${source.host}/app:v1`, `${target.host}/app`, {}, clock);
+    expect(await failureOf(copied)).toMatchObject({ code: 'E_RATE_LIMITED', side: 'target' });
+    expect(clock.now()).toBeLessThan(90_000);
   });
 
   it('beyond one request a second is a fine source', async () => {

@@ -80,6 +80,8 @@ export function bucket(given: {
   readonly perSecond: number;
   /** Milliseconds. */
   readonly now: () => number;
+  /** Headers of a refusal. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }): Fault {
   let level = given.tokens;
   let at = given.now();
@@ -87,8 +89,12 @@ export function bucket(given: {
     const time = given.now();
     level = Math.min(given.tokens, level + ((time - at) / 1000) * given.perSecond);
     at = time;
-    if (level < 1) {
-      registryError(429, 'TOOMANYREQUESTS')(next)(request, response);
+    // What adds up to a whole one may lack a bit of it.
+    if (level < 1 - 1e-9) {
+      registryError(429, 'TOOMANYREQUESTS', undefined, { headers: given.headers ?? {} })(next)(
+        request,
+        response,
+      );
       return;
     }
     level -= 1;

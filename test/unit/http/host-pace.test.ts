@@ -3,49 +3,8 @@ import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { HostPace, type Slot } from '../../../src/http/host-pace.js';
-import type { Sleep } from '../../../src/http/sleep.js';
-
-const origin = 'https://r.example';
-
-/** A pace whose waits take no time but move its clock, and who was let through in which order. */
-function paced(wait?: Sleep) {
-  const clock = { now: 1000 };
-  const slept: number[] = [];
-  const sleep: Sleep = async (ms, signal) => {
-    slept.push(ms);
-    await wait?.(ms, signal);
-    clock.now += ms;
-  };
-  const pace = new HostPace(() => clock.now, sleep);
-  const through: string[] = [];
-  const slots = new Map<string, Slot>();
-  const enter = async (
-    name: string,
-    more: { order?: number; feeds?: boolean; signal?: AbortSignal } = {},
-  ) => {
-    const { order = pace.order(), feeds = false, signal } = more;
-    const slot = await pace.enter(origin, { order, feeds, signals: signal === undefined ? [] : [signal] });
-    through.push(name);
-    slots.set(name, slot);
-    return slot;
-  };
-  const leave = async (name: string, how?: 'accepted' | 'limited'): Promise<void> => {
-    const slot = slots.get(name);
-    slots.delete(name);
-    if (how !== undefined) slot?.[how]();
-    slot?.leave();
-    await setImmediate();
-  };
-  return { pace, clock, slept, through, slots, enter, leave };
-}
-
-/** Brings the limit to one, with nothing in flight and no pause. */
-async function limited({ enter, leave, through }: ReturnType<typeof paced>): Promise<void> {
-  await enter('early');
-  await leave('early', 'limited');
-  through.length = 0;
-}
+import { HostPace } from '../../../src/http/host-pace.js';
+import { limited, origin, paced } from './paced-host.js';
 
 describe('without a limit', () => {
   it('every request is let through at once', async () => {
@@ -159,6 +118,15 @@ describe('an upload', () => {
     void host.enter('its download', { feeds: true });
     await setImmediate();
     expect(host.through).toEqual(['upload', 'its download']);
+  });
+
+  it('is what a download may go beside, and not a request that needs none', async () => {
+    const host = paced();
+    await limited(host);
+    await host.enter('post', { isAlone: true });
+    void host.enter('a download', { feeds: true });
+    await setImmediate();
+    expect(host.through).toEqual(['post']);
   });
 
   it('lets one such through at a time', async () => {

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 
+import { EXCUSED_REFUSALS } from '../../../src/http/limits.js';
 import { backoffDelay, isRetryableStatus } from '../../../src/http/retry.js';
 import { bodyOf, closeAll, listen, listenRaw, openTransport } from './local-server.js';
 
@@ -228,6 +229,64 @@ describe('an answer 429', () => {
     const response = await transport.send({ method: 'GET', url: registry.origin });
     expect([response.status, response.url, links]).toEqual([200, `${storage.origin}/?link=2`, 2]);
     expect(transport.waits).toEqual([500]);
+  });
+});
+
+describe('a request that may be sent again only where it was refused', () => {
+  it('is sent again after a 429', async () => {
+    const server = await answering(429, [429, { 'retry-after': '2' }], 201);
+    const response = await openTransport().send({
+      method: 'PUT',
+      url: server.origin,
+      retry: 'refused',
+      body: { length: 1, type: 'x/y', open: () => Buffer.from('x') },
+    });
+    expect(response.status).toBe(201);
+    expect(server.count()).toBe(3);
+  });
+
+  it.each([408, 500, [503, { 'retry-after': '1' }] as [number, Record<string, string>]])(
+    'is not after %j',
+    async (answer) => {
+      const server = await answering(answer, 201);
+      const response = await openTransport().send({ method: 'PUT', url: server.origin, retry: 'refused' });
+      expect(response.status).toBe(Array.isArray(answer) ? answer[0] : answer);
+      expect(server.count()).toBe(1);
+    },
+  );
+
+  it('is not where no answer came', async () => {
+    let count = 0;
+    const server = await listenRaw((socket) => {
+      count += 1;
+      socket.destroy();
+    });
+    const sent = openTransport().send({ method: 'PUT', url: server.origin, retry: 'refused' });
+    await expect(sent).rejects.toMatchObject({ retryable: true });
+    expect(count).toBe(1);
+  });
+});
+
+describe('a host that takes requests and refuses some', () => {
+  it('is asked more often than there are repeats, and not for ever', async () => {
+    const statuses = [429, 429, 200, ...Array.from({ length: 9 }, () => 429), 200, 429];
+    const server = await answering(...statuses);
+    const transport = openTransport({ retries: 2 });
+    const get = () => transport.send({ method: 'GET', url: server.origin });
+    expect((await get()).status).toBe(200);
+    expect((await get()).status).toBe(200);
+    expect(server.count()).toBe(statuses.length - 1);
+    expect((await get()).status).toBe(429);
+    expect(server.count()).toBeLessThan(statuses.length + EXCUSED_REFUSALS + 3);
+  });
+
+  it('is asked once where there are to be no repeats', async () => {
+    const server = await answering(429, 429, 200, 429);
+    const patient = openTransport();
+    expect((await patient.send({ method: 'GET', url: server.origin })).status).toBe(200);
+    const once = openTransport({ retries: 0 });
+    expect((await once.send({ method: 'GET', url: server.origin })).status).toBe(429);
+    expect(server.count()).toBe(4);
   });
 });
 

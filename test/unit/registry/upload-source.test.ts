@@ -94,6 +94,54 @@ describe('the source of an upload', () => {
     expect(corrupt.failure).toEqual({ error });
   });
 
+  it('that was released is closed, and opened again when a body is, where that starts', async () => {
+    const blob = blobSource(200_000);
+    const source = await ready(blob);
+    const whole = source.stretch(200_000);
+    source.release();
+    expect(blob.streams[0]?.destroyed).toBe(true);
+    expect((await readBody(whole)).equals(blob.bytes)).toBe(true);
+    expect(blob.offsets).toEqual([0, 0]);
+  });
+
+  it('that was released between two bodies goes on where the second starts', async () => {
+    const blob = blobSource(200_000);
+    const source = await ready(blob);
+    const first = await readBody(source.stretch(70_000));
+    const rest = source.stretch(130_000);
+    source.release();
+    expect(source.position).toBe(70_000);
+    expect(Buffer.concat([first, await readBody(rest)]).equals(blob.bytes)).toBe(true);
+    expect(blob.offsets).toEqual([0, 70_000]);
+  });
+
+  it('that was released while it was being opened gives that up, and tells who reads it with others', async () => {
+    const signals: (AbortSignal | undefined)[] = [];
+    let held = 0;
+    const source = new UploadSource(
+      blobSource(10).descriptor,
+      ({ signal }) => {
+        signals.push(signal);
+        return new Promise(() => undefined);
+      },
+      { onHeld: () => (held += 1) },
+    );
+    source.start();
+    source.release();
+    expect(held).toBe(1);
+    expect(signals.map((signal) => signal?.aborted)).toEqual([true]);
+    await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  it('is not opened before its body is, where that is not waited for', async () => {
+    const blob = blobSource(10);
+    const source = new UploadSource(blob.descriptor, blob.open, {});
+    const body = source.stretch(10);
+    expect(blob.offsets).toEqual([]);
+    expect((await readBody(body)).equals(blob.bytes)).toBe(true);
+    expect(blob.offsets).toEqual([0]);
+  });
+
   it('closes its stream, also one that opens only afterwards', async () => {
     const blob = blobSource(10);
     const source = await ready(blob);
