@@ -1,10 +1,13 @@
 import { Readable } from 'node:stream';
 
 /**
- * Bytes that one reader of a shared read may lie behind the others, beside the piece that came last and what its own
- * buffers hold.
+ * What one reader of a shared read may lie behind the others, beside the piece that came last and what its own buffers
+ * hold: bytes, and for each piece what it takes in memory beside them.
  */
 export const WINDOW_BYTES: number = 1024 * 1024;
+
+/** Bytes that a piece takes beside its own. Who sends one byte at a time would else choose what a window adds up to. */
+export const PIECE_COST = 256;
 
 /** What a {@link Follower} tells. */
 export interface FollowerEvents {
@@ -20,6 +23,8 @@ export interface FollowerEvents {
 export class Follower extends Readable {
   readonly #events: FollowerEvents;
   #isFull = false;
+  /** Pieces held, at most. */
+  #pieces = 0;
 
   constructor(events: FollowerEvents) {
     super({ highWaterMark: WINDOW_BYTES });
@@ -33,7 +38,9 @@ export class Follower extends Readable {
 
   /** Takes the next bytes; more than the window if they come in one piece. */
   offer(piece: Uint8Array): void {
-    this.#isFull = !this.push(piece);
+    this.#pieces += 1;
+    this.push(piece);
+    this.#isFull = this.#held() >= WINDOW_BYTES;
   }
 
   /** There are no more bytes. */
@@ -42,15 +49,31 @@ export class Follower extends Readable {
     this.push(null);
   }
 
+  /** All readers take their bytes through here, one piece or all that there are. */
+  override read(size?: number): unknown {
+    const piece: unknown = super.read(size);
+    if (piece === null) return piece;
+    this.#pieces = this.readableLength === 0 ? 0 : this.#pieces - 1;
+    if (this.#isFull && this.#held() < WINDOW_BYTES) {
+      this.#isFull = false;
+      this.#events.onTaken();
+    }
+    return piece;
+  }
+
   override _read(): void {
-    if (!this.#isFull) return;
-    this.#isFull = false;
-    this.#events.onTaken();
+    // What is read is offered.
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#isFull = false;
     this.#events.onClosed();
     done(error);
+  }
+
+  /** What it holds, in bytes of memory. No piece is empty, so that there are no more of them than bytes. */
+  #held(): number {
+    this.#pieces = Math.max(0, Math.min(this.#pieces, this.readableLength));
+    return this.readableLength + this.#pieces * PIECE_COST;
   }
 }
