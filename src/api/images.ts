@@ -86,21 +86,26 @@ export async function openTargets(
   return [...targets.values()];
 }
 
+/** The first target that takes the source's tag, having neither a tag nor a digest of its own. */
+function namelessOf(wanted: readonly Wanted[]): Address | undefined {
+  return wanted
+    .map(({ address }) => address)
+    .find(({ tag, digest }) => tag === undefined && digest === undefined);
+}
+
 /** A target that would take the tag of a source that has none is written by digest alone, where nobody finds it by a name. */
 function tellUntagged(source: OpenedImage, wanted: readonly Wanted[], session: Session): void {
-  const target = wanted.find(({ address: { tag, digest } }) => tag === undefined && digest === undefined);
-  if (source.isUntagged !== true || target === undefined) return;
-  const { repository } = target.address;
+  const repository = namelessOf(wanted)?.repository;
+  if (source.isUntagged !== true || repository === undefined) return;
   const message = `${source.reference} has no tag, and none was given for ${repository}: it gets the digest alone`;
   session.engineOptions().emit({ type: 'note', message });
 }
 
 /** Throws E_REFERENCE where a target would take the source's tag, and what the source is called is none. */
 function refuseMisnomer({ misnomer, reference }: OpenedImage, wanted: readonly Wanted[]): void {
-  const target = wanted.find(({ address: { tag, digest } }) => tag === undefined && digest === undefined);
-  if (misnomer === undefined || target === undefined) return;
+  const repository = namelessOf(wanted)?.repository;
+  if (misnomer === undefined || repository === undefined) return;
   const what = `${reference} is called "${printable(misnomer, 200)}", which is no tag, nor a reference with one`;
-  const { repository } = target.address;
   throw new RegferryError('E_REFERENCE', `${what}: give the target a tag, as in ${repository}:TAG`);
 }
 

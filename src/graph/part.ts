@@ -10,17 +10,13 @@ const placed = new WeakSet<Error>();
 export function partName(entry: Descriptor, index: Node): string {
   if (!isAttestation(entry)) {
     if (entry.platform !== undefined) return formatPlatform(entry.platform);
-    return `manifests[${entriesOf(index).findIndex(({ digest }) => digest === entry.digest)}]`;
+    return `manifests[${index.children.findIndex(({ digest }) => digest === entry.digest)}]`;
   }
   const subject = attestedBy(entry);
-  const image = entriesOf(index).find(({ digest }) => digest === subject);
+  const image = index.children.find(({ digest }) => digest === subject);
   if (image?.platform === undefined)
     return subject === undefined ? 'attestation' : `attestation of ${subject}`;
   return `attestation of ${formatPlatform(image.platform)}`;
-}
-
-function entriesOf({ view }: Node): readonly Descriptor[] {
-  return view.kind === 'index' ? view.manifests : [];
 }
 
 /** What went wrong with a part of an index, with the names of both in front: once, where indexes are nested. */
